@@ -1,0 +1,95 @@
+"""The contracts of the strategy axes: what a policy is asked, and what it answers.
+
+Each contract takes one frozen record. Three of them are plain callables, so that a function
+serves as well as a class; storage has two directions and so two methods. Policies are not
+trusted: what they answer is checked before anything changes, and a wrong answer is a
+:class:`~backpack.errors.PolicyError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from backpack.records import (
+        HeldVersion,
+        NewValue,
+        PruneRequest,
+        Reference,
+        SizedValue,
+        SupersededVersion,
+    )
+
+__all__ = ["Codec", "PruningPolicy", "ReferencePolicy", "SizingPolicy", "StoragePolicy"]
+
+
+@runtime_checkable
+class SizingPolicy(Protocol):
+    """Answers: how many bytes is this value?"""
+
+    def __call__(self, new: NewValue, /) -> int:
+        """Return the size in bytes, never negative, the same for equal values."""
+        ...
+
+
+@runtime_checkable
+class ReferencePolicy(Protocol):
+    """Answers: does history keep this value, or a reference to it?
+
+    A policy with an attribute ``max_value_size`` (bytes) has it checked against the budget.
+    """
+
+    def __call__(self, value: SizedValue, /) -> Reference | None:
+        """Return None to keep the value, or what history shall keep in its place."""
+        ...
+
+
+@runtime_checkable
+class StoragePolicy(Protocol):
+    """Answers: how are superseded versions held?"""
+
+    def hold(self, version: SupersededVersion, /) -> bytes:
+        """Return the bytes history shall hold for this version; they are what it pays."""
+        ...
+
+    def read(self, version: HeldVersion, /) -> bytes:
+        """Return exactly the encoded bytes that ``hold`` was given."""
+        ...
+
+
+@runtime_checkable
+class PruningPolicy(Protocol):
+    """Answers: which commits go?"""
+
+    def __call__(self, request: PruneRequest, /) -> Iterable[str]:
+        """Return ids of candidates to prune; none refuses the change.
+
+        It is asked again, with what remains, until the change fits.
+        """
+        ...
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Turns values into bytes and back, exactly, type for type."""
+
+    def encode(self, value: object, path: str = "", /) -> bytes:
+        """Return the value's bytes: equal bytes if and only if the values are the same.
+
+        Args:
+            value: The value.
+            path: Its name in errors, the key it is packed under.
+
+        Raises:
+            UnpackableValue: It cannot be kept exactly; the path inside the value is named.
+        """
+        ...
+
+    def decode(self, data: bytes, /) -> object:
+        """Return a new value, the caller's to change.
+
+        Raises:
+            CorruptError: These bytes are not what ``encode`` makes.
+        """
+        ...
