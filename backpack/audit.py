@@ -1,0 +1,122 @@
+"""The invariant checker: what must be true of the parts, counted from scratch."""
+
+from __future__ import annotations
+
+import gc
+from bisect import bisect_left
+from enum import Enum
+from sys import getsizeof
+from typing import TYPE_CHECKING
+
+from backpack.budget import recount
+from backpack.history import TOMBSTONE
+from backpack.records import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from backpack.container import Backpack
+    from backpack.history import History
+
+__all__ = ["audit", "real_bytes"]
+
+#: What the empty tables of a new history take, in bytes.
+_EMPTY_BYTES = 1024
+
+
+def audit(backpack: Backpack) -> list[str]:
+    """Check the inside of a Backpack against itself.
+
+    Returns:
+        A sentence for everything that is wrong; none if all is well. O(everything held).
+
+    >>> from backpack import Backpack
+    >>> audit(Backpack())
+    []
+    """
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        history = engine.history
+        return [
+            *_accounts(history),
+            *_memory(history),
+            *_order(history),
+            *_ownership(history),
+        ]
+
+
+def real_bytes(history: History) -> int:
+    """Return what the objects of a history take in memory, the current values aside.
+
+    Walks the object graph and adds up what the interpreter says of each object, shared ones
+    once.
+    """
+    found: list[object] = [history.chains, history.seqs, history.retained, history.names]
+    seen: set[int] = set()
+    total = 0
+    while found:
+        each = found.pop()
+        if id(each) in seen or isinstance(each, type | Enum):
+            continue
+        seen.add(id(each))
+        total += getsizeof(each)
+        found.extend(gc.get_referents(each))
+    return total
+
+
+def _memory(history: History) -> Iterator[str]:
+    """The account covers what the objects really take, to a tenth."""
+    real = real_bytes(history)
+    if real > 1.10 * history.history_bytes + _EMPTY_BYTES:
+        yield f"The history takes {real:,} bytes of memory, its account says {history.history_bytes:,}."
+
+
+def _accounts(history: History) -> Iterator[str]:
+    """The running numbers are what a recount gives."""
+    held = [each for chain in history.chains.values() for each in chain.held]
+    counted = {
+        "history_bytes": recount(history),
+        "current_bytes": sum(len(each.encoded) for each in history.current.values()),
+        "versions": len(held),
+        "references": sum(isinstance(each, Reference) for each in held),
+        "pins": sum(retained.pinned for retained in history.retained),
+    }
+    for name, count in counted.items():
+        running = getattr(history, name)
+        if running != count:
+            yield f"{name} is {running:,}, a recount gives {count:,}."
+
+
+def _order(history: History) -> Iterator[str]:
+    """The columns are aligned and ascending, and no chain is empty or starts with a removal."""
+    if [retained.commit.seq for retained in history.retained] != history.seqs:
+        yield "The numbers of the retained commits are not those of their records."
+    if history.seqs != sorted(set(history.seqs)):
+        yield "The retained commits are not in order."
+    if (history.seqs[-1] if history.seqs else 0) != history.made:
+        yield "The newest commit is not retained."
+    for key, chain in history.chains.items():
+        if not len(chain.seqs) == len(chain.held) > 0:
+            yield f"The columns of the chain of {key!r} are {len(chain.seqs)}, {len(chain.held)}."
+        elif chain.seqs != sorted(set(chain.seqs)):
+            yield f"The chain of {key!r} is not in order."
+        elif chain.held[0] is TOMBSTONE:
+            yield f"The chain of {key!r} starts with a removal."
+        elif (chain.held[-1] is TOMBSTONE) < (key not in history.current):
+            yield f"The chain of the removed key {key!r} does not end with its removal."
+
+
+def _ownership(history: History) -> Iterator[str]:
+    """Every version is owned by the first retained commit that sees it, and only by that."""
+    owners = {
+        (key, retained.commit.seq) for retained in history.retained for key in retained.owned
+    }
+    if len(owners) != sum(len(retained.owned) for retained in history.retained):
+        yield "A commit owns a key twice."
+    versions = [(key, seq) for key, chain in history.chains.items() for seq in chain.seqs]
+    versions += [(key, current.seq) for key, current in history.current.items()]
+    for key, seq in versions:
+        index = bisect_left(history.seqs, seq)
+        if index == len(history.seqs) or (key, history.seqs[index]) not in owners:
+            yield f"The version of {key!r} that commit {seq} set is owned by nobody."

@@ -1,0 +1,113 @@
+"""The account: what history takes, in bytes of real memory, and the recount that proves it.
+
+The budget bounds memory, not payload. What CPython really allocates for a commit record, a
+version, a chain or a name was measured (``benchmarks/overheads.py`` repeats it) and is charged
+as a fixed cost beside the bytes of the values themselves; law B3 of the spec holds real memory
+to at most 1.10 times the account.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from sys import getsizeof
+from typing import TYPE_CHECKING
+
+from backpack.records import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from backpack.history import Held, History, Retained
+    from backpack.records import Commit
+
+__all__ = [
+    "CHAIN_BYTES",
+    "CHANGE_BYTES",
+    "COMMIT_BYTES",
+    "MINIMUM_BUDGET",
+    "NAME_BYTES",
+    "OWNED_BYTES",
+    "REFERENCE_BYTES",
+    "VERSION_BYTES",
+    "commit_cost",
+    "held_cost",
+    "name_cost",
+    "names_of",
+    "owned_cost",
+    "recount",
+]
+
+#: A retained commit: its record, its number and time, its place in the two columns.
+COMMIT_BYTES = 400
+#: One changed key in a commit record, and its size.
+CHANGE_BYTES = 120
+#: One key that a commit owns.
+OWNED_BYTES = 8
+#: A superseded version: its place in the two columns of the chain, and the header and rounding
+#: of its bytes object.
+VERSION_BYTES = 72
+#: A reference in place of a value, its texts aside.
+REFERENCE_BYTES = 144
+#: A key's chain: two lists, the record that holds them, its slot in the table.
+CHAIN_BYTES = 360
+#: A key, node or tag: its slot in the table, its text aside.
+NAME_BYTES = 176
+
+#: The least that can be a budget: room for the head and one commit before it.
+MINIMUM_BUDGET = 4096
+
+
+def held_cost(held: Held) -> int:
+    """Return what one version in a chain takes, in bytes."""
+    if isinstance(held, bytes):
+        return VERSION_BYTES + len(held)
+    if isinstance(held, Reference):
+        preview = 0 if held.preview is None else getsizeof(held.preview)
+        texts = getsizeof(held.digest) + getsizeof(held.reason) + preview
+        return VERSION_BYTES + REFERENCE_BYTES + texts
+    return VERSION_BYTES
+
+
+def commit_cost(commit: Commit, owned: int) -> int:
+    """Return what a retained commit that owns so many keys takes, names aside, in bytes."""
+    note = 0 if commit.note is None else getsizeof(commit.note)
+    labels = OWNED_BYTES * (owned + len(commit.tags))
+    return COMMIT_BYTES + CHANGE_BYTES * len(commit.changes) + labels + note
+
+
+def name_cost(name: str) -> int:
+    """Return what a name takes, however often it is used, in bytes."""
+    return NAME_BYTES + getsizeof(name)
+
+
+def names_of(commit: Commit) -> Iterator[str]:
+    """Iterate over the names a commit record mentions."""
+    for change in commit.changes:
+        yield change.key
+    yield from commit.tags
+    if commit.by is not None:
+        yield commit.by
+
+
+def recount(history: History) -> int:
+    """Return what history takes, counted from scratch: what the running account must equal."""
+    names: Counter[str] = Counter(history.chains.keys())
+    total = 0
+    for retained in history.retained:
+        names.update(names_of(retained.commit))
+        total += commit_cost(retained.commit, len(retained.owned))
+    for chain in history.chains.values():
+        total += CHAIN_BYTES + sum(map(held_cost, chain.held))
+    return total + sum(map(name_cost, names))
+
+
+def owned_cost(history: History, retained: Retained) -> int:
+    """Return what history holds on a commit's behalf: its record and the versions it owns."""
+    seq = retained.commit.seq
+    total = commit_cost(retained.commit, len(retained.owned))
+    for key in retained.owned:
+        chain = history.chains.get(key)
+        current = history.current.get(key)
+        if chain is not None and (current is None or current.seq > seq):
+            total += held_cost(chain.at(seq)[1])
+    return total
