@@ -1,0 +1,208 @@
+"""Making room: the pruning policy is asked, its answer checked, until the change fits.
+
+Policies are not trusted. Whatever they answer is held against what they were offered, and
+nothing is touched before the whole plan fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from backpack.budget import owned_cost
+from backpack.errors import BudgetError, PolicyError
+from backpack.guard import name_of
+from backpack.ids import parse_id
+from backpack.plan import make_plan
+from backpack.records import PruneRequest, RetainedCommit
+
+if TYPE_CHECKING:
+    from backpack.guard import Guard
+    from backpack.history import History, Retained
+    from backpack.plan import Plan, Proposal
+    from backpack.protocols import PruningPolicy
+
+__all__ = ["Candidates", "Room", "make_room"]
+
+
+class Candidates(Collection[RetainedCommit]):
+    """The commits a pruning policy may choose, oldest first, made as they are read.
+
+    Neither a pinned commit is among them, nor one already chosen, nor the head, except in the
+    last resort: where nothing else is left and a new commit is about to be the head.
+
+    Args:
+        history: The history; left alone.
+        victims: Numbers of the commits already chosen.
+        kept: Numbers of the commits the change is about.
+        last_resort: Whether the newest commit may go too.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        victims: Collection[int] = (),
+        kept: Collection[int] = (),
+        *,
+        last_resort: bool = False,
+    ) -> None:
+        self._history = history
+        self._victims = victims
+        self._kept = kept
+        self._stop = len(history.seqs) - (not last_resort)
+
+    def __len__(self) -> int:
+        """How many there are. O(1) while nothing is pinned."""
+        if self._history.pins or self._kept:
+            return sum(1 for _ in self._offered())
+        return max(0, self._stop - len(self._victims))
+
+    def __iter__(self) -> Iterator[RetainedCommit]:
+        for retained in self._offered():
+            yield RetainedCommit(
+                retained.commit,
+                owned_cost(self._history, retained),
+                retained.accesses,
+                retained.last_access,
+            )
+
+    def __contains__(self, item: object) -> bool:
+        """Whether this commit, or the one with this id, may be chosen."""
+        commit_id = item.id if isinstance(item, RetainedCommit) else item
+        return isinstance(commit_id, str) and self.number_of(commit_id) is not None
+
+    def number_of(self, commit_id: str) -> int | None:
+        """Return the number of the candidate with this id, if it is one. O(log commits)."""
+        parsed = parse_id(commit_id)
+        retained = None if parsed is None else self._history.find(parsed[0])
+        if retained is None or retained.commit.id != commit_id or not self._may_go(retained):
+            return None
+        is_offered = self._stop == len(self._history.seqs) or retained is not self._history.head
+        return retained.commit.seq if is_offered else None
+
+    def close(self) -> None:
+        """Offer nothing any more: the question is over."""
+        self._stop = 0
+        self._victims = self._history.seqs
+
+    def _may_go(self, retained: Retained) -> bool:
+        seq = retained.commit.seq
+        return not (retained.pinned or seq in self._victims or seq in self._kept)
+
+    def _offered(self) -> Iterator[Retained]:
+        return filter(self._may_go, islice(self._history.retained, self._stop))
+
+
+@frozen
+class Room:
+    """A plan that fits, and what was given up for it.
+
+    Attributes:
+        plan: The plan.
+        victims: Numbers of the commits it prunes, ascending.
+        freed_bytes: Bytes of history that pruning them frees.
+    """
+
+    plan: Plan
+    victims: Sequence[int] = ()
+    freed_bytes: int = 0
+
+
+def make_room(
+    history: History, proposal: Proposal, *, budget: int, policy: PruningPolicy, guard: Guard
+) -> Room:
+    """Plan a proposal so that the history stays within its budget.
+
+    Args:
+        history: The history as it is; left alone.
+        proposal: The change.
+        budget: What the history may take, in bytes.
+        policy: The pruning policy to ask for victims.
+        guard: Puts the questions to it.
+
+    Returns:
+        The plan that fits.
+
+    Raises:
+        BudgetError: The change does not fit and nothing more is given up for it.
+        PolicyError: The policy chose what it was not offered, or failed.
+    """
+    plan = make_plan(history, proposal)
+    if plan.history_bytes <= budget:
+        return Room(plan)
+    unpruned = plan.history_bytes
+    needed = plan.history_bytes - history.history_bytes
+    kept = [amendment.retained.commit.seq for amendment in proposal.amended]
+    victims: set[int] = set()
+    while plan.history_bytes > budget:
+        candidates = Candidates(history, victims, kept)
+        if not candidates and proposal.commit is not None:
+            candidates = Candidates(history, victims, kept, last_resort=True)
+        chosen: set[int] = set()
+        if candidates:
+            request = PruneRequest(
+                needed=plan.history_bytes - budget,
+                budget=budget,
+                used=plan.history_bytes,
+                head=history.retained[-1].commit,
+                candidates=candidates,
+            )
+            chosen = _ask(policy, request, candidates, guard)
+        if not chosen:
+            free = budget - plan.history_bytes + needed
+            raise _refusal(needed, free, budget, name_of(policy), history.pins)
+        victims |= chosen
+        plan = make_plan(history, proposal, victims)
+    return Room(plan, sorted(victims), unpruned - plan.history_bytes)
+
+
+def _ask(
+    policy: PruningPolicy, request: PruneRequest, candidates: Candidates, guard: Guard
+) -> set[int]:
+    """Ask the policy once; return the numbers of the commits it chose, checked."""
+    name = name_of(policy)
+
+    def collect(request: PruneRequest) -> list[object]:
+        answer: object = policy(request)
+        if isinstance(answer, str) or not isinstance(answer, Iterable):
+            raise PolicyError(
+                f"pruning policy {name} must return the ids of the commits to prune, "
+                f"not {answer!r:.60}",
+                policy=name,
+            )
+        # One more than there can be is enough to see that a choice has no end.
+        return list(islice(answer, len(candidates) + 1))
+
+    try:
+        chosen: set[int] = set()
+        for commit_id in guard.ask(policy, collect, request):
+            seq = candidates.number_of(commit_id) if isinstance(commit_id, str) else None
+            if seq is None or seq in chosen:
+                fault = "was not offered to it" if seq is None else "was chosen twice"
+                raise PolicyError(
+                    f"pruning policy {name} chose {commit_id!r:.60}, which {fault}; "
+                    f"it was offered {len(candidates):,} commits and must return ids of these, "
+                    "each once; nothing was changed",
+                    policy=name,
+                )
+            chosen.add(seq)
+        return chosen
+    finally:
+        candidates.close()
+
+
+def _refusal(needed: int, free: int, budget: int, policy: str, pins: int) -> BudgetError:
+    pinned = f", unpin some of the {pins:,} pinned commits" if pins else ""
+    return BudgetError(
+        f"the change needs {needed:,} bytes of history, but of the budget of {budget:,} only "
+        f"{max(free, 0):,} are free and {policy} gives nothing more up; nothing was changed. "
+        f"What helps: a larger max_history_size, a smaller reference.max_value_size, "
+        f"or another pruning policy{pinned}",
+        needed=needed,
+        free=max(free, 0),
+        budget=budget,
+        policy=policy,
+    )
