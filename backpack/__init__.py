@@ -1,0 +1,93 @@
+"""An agent's state kept whole, and its git-like history inside a byte budget.
+
+>>> from backpack import Backpack
+>>> bp = Backpack.from_preset("long-running")
+>>> before = bp.pack("plan", {"steps": ["search"]}, by="planner")
+>>> after = bp.pack("plan", {"steps": ["search", "book"]}, by="planner")
+>>> bp.snapshot(before)["plan"]
+{'steps': ['search']}
+"""
+
+from importlib.metadata import version
+
+from backpack.codec import MsgpackCodec, UnsafePickleCodec
+from backpack.container import Backpack
+from backpack.errors import (
+    BackpackError,
+    BudgetError,
+    CommitPruned,
+    ConfigError,
+    ConflictError,
+    CorruptError,
+    InvalidKey,
+    PolicyError,
+    TraceError,
+    UnknownCommit,
+    UnknownKey,
+    UnpackableValue,
+    ValueUnavailable,
+)
+from backpack.records import (
+    Change,
+    Commit,
+    Committed,
+    Diff,
+    Event,
+    HeldVersion,
+    KeyUsage,
+    NewValue,
+    Pruned,
+    PruneRequest,
+    Reference,
+    Referenced,
+    Refused,
+    RetainedCommit,
+    SizedValue,
+    SupersededVersion,
+    Unavailable,
+    Usage,
+)
+from backpack.snapshot import Snapshot
+from backpack.transaction import Transaction
+
+__version__ = version("backpack-memory")
+
+__all__ = [
+    "Backpack",
+    "BackpackError",
+    "BudgetError",
+    "Change",
+    "Commit",
+    "CommitPruned",
+    "Committed",
+    "ConfigError",
+    "ConflictError",
+    "CorruptError",
+    "Diff",
+    "Event",
+    "HeldVersion",
+    "InvalidKey",
+    "KeyUsage",
+    "MsgpackCodec",
+    "NewValue",
+    "PolicyError",
+    "PruneRequest",
+    "Pruned",
+    "Reference",
+    "Referenced",
+    "Refused",
+    "RetainedCommit",
+    "SizedValue",
+    "Snapshot",
+    "SupersededVersion",
+    "TraceError",
+    "Transaction",
+    "Unavailable",
+    "UnknownCommit",
+    "UnknownKey",
+    "UnpackableValue",
+    "UnsafePickleCodec",
+    "Usage",
+    "ValueUnavailable",
+    "__version__",
+]

@@ -1,0 +1,628 @@
+"""The Backpack: what users hold in their hands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from backpack.budget import MINIMUM_BUDGET
+from backpack.codec import MsgpackCodec
+from backpack.engine import Engine, Settings
+from backpack.errors import ConfigError, ConflictError, UnknownKey, ValueUnavailable
+from backpack.labels import Labels, check_key, check_labels, check_tags
+from backpack.policies import EncodedSize, Full, Oldest, Stub
+from backpack.records import Unavailable
+from backpack.snapshot import Snapshot, diff
+from backpack.transaction import Transaction
+from backpack.units import format_size, parse_size
+from backpack.usage import measure
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from backpack.engine import Staged
+    from backpack.protocols import (
+        Codec,
+        PruningPolicy,
+        ReferencePolicy,
+        SizingPolicy,
+        StoragePolicy,
+    )
+    from backpack.records import Commit, Diff, Event, Usage
+
+__all__ = ["Backpack"]
+
+_MISSING: Final = object()
+
+
+class Backpack(MutableMapping[str, Any]):
+    """An agent's state kept whole, and its git-like history inside a byte budget.
+
+    The current state is a mapping of string keys to values, always whole and readable. Every
+    change is a commit. The history (superseded values and commit records) never takes more than
+    ``max_history_size``: when room is needed, the pruning policy chooses commits to give up.
+    Every commit that is still retained can be looked back at, exactly.
+
+    Values have value semantics: what you pack is what it was at that moment, and what you
+    unpack is a copy, yours to change. To change a value in place, use :meth:`edit`.
+
+    Safe to use from several threads.
+
+    Args:
+        max_history_size: The budget of the history, in bytes or as text (``"50 MiB"``). The
+            current state is not part of it.
+        sizing: How many bytes is a value? Default: its encoded length.
+        reference: Does history keep a value, or only a reference to it? Default: values up to
+            100 KiB, or as large as a smaller budget, are kept.
+        storage: How are superseded values held? Default: as they are.
+        pruning: Which commits go? Default: the oldest fifth.
+        codec: Turns values into bytes and back. Default: exact, safe, without pickle.
+        clock: Tells the time of commits, in seconds since the epoch.
+
+    Raises:
+        ConfigError: A setting cannot work.
+
+    >>> bp = Backpack()
+    >>> first = bp.pack("plan", ["look", "book"], by="planner")
+    >>> second = bp.pack("plan", ["book"], by="planner", tags=["decided"])
+    >>> bp["plan"]
+    ['book']
+    >>> bp.snapshot(first)["plan"]
+    ['look', 'book']
+    >>> [commit.seq for commit in bp.history("plan")]
+    [2, 1]
+    """
+
+    def __init__(
+        self,
+        *,
+        max_history_size: int | str = "50 MiB",
+        sizing: SizingPolicy | None = None,
+        reference: ReferencePolicy | None = None,
+        storage: StoragePolicy | None = None,
+        pruning: PruningPolicy | None = None,
+        codec: Codec | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        budget = parse_size(max_history_size, field="max_history_size")
+        settings = Settings(
+            max_history_size=budget,
+            sizing=EncodedSize() if sizing is None else sizing,
+            reference=Stub(min(100 * 1024, budget)) if reference is None else reference,
+            storage=Full() if storage is None else storage,
+            pruning=Oldest() if pruning is None else pruning,
+            codec=MsgpackCodec() if codec is None else codec,
+            clock=clock,
+        )
+        _check_settings(settings)
+        self._engine = Engine(settings)
+
+    @classmethod
+    def from_preset(cls, name: str = "default", **overrides: Any) -> Self:
+        """Make a Backpack from a preset: ``default``, ``short-lived``, ``long-running``, ...
+
+        Args:
+            name: The preset's name.
+            **overrides: Settings that differ: ``max_history_size``, or an axis as a policy
+                object, a name, or a mapping of its arguments.
+
+        Raises:
+            ConfigError: There is no such preset or setting, or it cannot work.
+
+        >>> Backpack.from_preset("short-lived", max_history_size="1 MiB", reference={
+        ...     "max_value_size": "64 KiB"}).max_history_size
+        1048576
+        """
+        from backpack.config import load_preset
+
+        return cls(**load_preset(name, **overrides).arguments())
+
+    @classmethod
+    def from_file(
+        cls, path: str | PathLike[str], *, allow_imports: bool = True, **overrides: Any
+    ) -> Self:
+        """Make a Backpack from a YAML file.
+
+        Args:
+            path: The file.
+            allow_imports: Whether the file may name classes to import. Importing runs code: pass
+                False for a file you do not trust.
+            **overrides: Settings that differ, as for :meth:`from_preset`.
+
+        Raises:
+            ConfigError: The file cannot be read, or a setting cannot work; names the line.
+        """
+        from backpack.config import load_file
+
+        return cls(**load_file(path, allow_imports=allow_imports, **overrides).arguments())
+
+    # --- the current state ---------------------------------------------------------------
+
+    def pack(
+        self,
+        key: str,
+        value: object,
+        *,
+        by: str | None = None,
+        tags: Iterable[str] = (),
+        note: str | None = None,
+    ) -> Commit:
+        """Set ``key`` to ``value``, as it is at this moment, and make a commit.
+
+        Packing an equal value makes a commit too, which costs only its record.
+
+        Args:
+            key: A non-empty string.
+            value: What to keep; see :doc:`values </values>` for what can be kept.
+            by: Which node does it.
+            tags: Labels for the commit.
+            note: A remark for the commit.
+
+        Raises:
+            InvalidKey: The key is not a non-empty string.
+            UnpackableValue: The value cannot be kept exactly; names the place inside it.
+            BudgetError: There is no room, and the pruning policy makes none.
+            PolicyError: A policy failed.
+        """
+        key = check_key(key)
+        labels = check_labels(by, tags, note)
+        return self._engine.commit({key: self._engine.stage(key, value)}, labels)
+
+    def unpack(self, key: str, default: Any = _MISSING) -> Any:
+        """Return a new copy of the current value.
+
+        Args:
+            key: Whose value.
+            default: What to return if there is none; without it, that is an error.
+
+        Raises:
+            UnknownKey: The key does not exist.
+        """
+        try:
+            return self._engine.unpack(key)
+        except UnknownKey:
+            if default is _MISSING:
+                raise
+            return default
+
+    def remove(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        tags: Iterable[str] = (),
+        note: str | None = None,
+    ) -> Commit:
+        """Remove ``key`` and make a commit; snapshots of earlier commits still have it.
+
+        Raises:
+            UnknownKey: The key does not exist.
+            BudgetError: There is no room, and the pruning policy makes none.
+            PolicyError: A policy failed.
+        """
+        labels = check_labels(by, tags, note)
+        with self._engine.lock:
+            if key not in self:
+                raise UnknownKey(f"there is no key {key!r:.60} to remove")
+            return self._engine.commit({key: None}, labels)
+
+    def transaction(
+        self, *, by: str | None = None, tags: Iterable[str] = (), note: str | None = None
+    ) -> Transaction:
+        """Change several keys in one commit, all or none.
+
+        >>> bp = Backpack()
+        >>> with bp.transaction(by="router") as tx:
+        ...     tx["task"] = "book a flight"
+        ...     tx["messages"] = []
+        >>> tx.commit.keys
+        ('task', 'messages')
+        """
+        return Transaction(self._engine, check_labels(by, tags, note))
+
+    @contextmanager
+    def edit(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        tags: Iterable[str] = (),
+        note: str | None = None,
+    ) -> Iterator[Any]:
+        """Change a value in place: packs what the block has made of it.
+
+        A block that changes nothing makes no commit, nor does one that raises. Other threads
+        wait while the block runs.
+
+        Raises:
+            UnknownKey: The key does not exist.
+            ConflictError: The block itself, or another task of this thread, packed the key.
+            UnpackableValue: What the block made of it cannot be kept exactly.
+            BudgetError: There is no room, and the pruning policy makes none.
+            PolicyError: A policy failed.
+
+        >>> bp = Backpack()
+        >>> bp["messages"] = ["hello"]
+        >>> with bp.edit("messages", by="user") as messages:
+        ...     messages.append("any flights?")
+        >>> bp["messages"]
+        ['hello', 'any flights?']
+        """
+        labels = check_labels(by, tags, note)
+        engine = self._engine
+        with engine.lock:
+            value = engine.unpack(key)
+            before = engine.history.current[key]
+            yield value
+            staged = engine.stage(key, value)
+            engine.history.settle()
+            if engine.history.current.get(key) is not before:
+                raise ConflictError(
+                    f"{key!r:.60} was packed or removed while it was being edited; the edit was "
+                    "not packed: read the value again and repeat it"
+                )
+            if staged.encoded != before.encoded:
+                engine.commit({key: staged}, labels)
+
+    # --- the mapping interface -----------------------------------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        return self._engine.unpack(key)
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self.pack(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.remove(key)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self._engine.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        with self._engine.lock:
+            return iter(list(self._engine.keys()))
+
+    def __len__(self) -> int:
+        return len(self._engine.keys())
+
+    def __repr__(self) -> str:
+        usage = self.memory_usage()
+        return (
+            f"<Backpack {self._engine.code}: {usage.keys:,} keys, "
+            f"{usage.commits_retained:,} of {usage.commits_made:,} commits retained, history "
+            f"{format_size(usage.history_bytes)} of {format_size(usage.budget_bytes)}>"
+        )
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Backpack cannot be copied or pickled; use fork() for an independent one")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a new copy of the current value, or ``default`` if there is none."""
+        return self.unpack(key, default)
+
+    def pop(self, key: str, default: Any = _MISSING) -> Any:
+        """Remove ``key`` and return its value, or ``default`` if it does not exist.
+
+        Raises:
+            UnknownKey: The key does not exist, and no default was given.
+        """
+        with self._engine.lock:
+            if key not in self and default is not _MISSING:
+                return default
+            value = self._engine.unpack(key)
+            self.remove(key)
+            return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the key that was added last, as a dict does, and return it with its value.
+
+        Raises:
+            UnknownKey: There is none.
+        """
+        with self._engine.lock:
+            if not self:
+                raise UnknownKey("there is no key to pop: the state is empty")
+            key = list(self._engine.keys())[-1]
+            return key, self.pop(key)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a copy of the value; pack ``default`` first if there is none."""
+        with self._engine.lock:
+            if key not in self:
+                self.pack(key, default)
+            return self._engine.unpack(key)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Pack every key of a mapping, pairs or keyword arguments, in one commit."""
+        with self.transaction() as transaction:
+            transaction.update(*args, **kwargs)
+
+    def clear(self) -> None:
+        """Remove every key, in one commit; snapshots of earlier commits still have them."""
+        with self.transaction() as transaction:
+            transaction.clear()
+
+    # --- history -------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Commit | None:
+        """The newest commit, or None before the first."""
+        with self._engine.lock:
+            self._engine.history.settle()
+            head = self._engine.history.head
+            return None if head is None else head.commit
+
+    def history(self, key: str | None = None) -> list[Commit]:
+        """Return the retained commits, newest first.
+
+        Args:
+            key: Only those that changed, or packed again, this key.
+        """
+        with self._engine.lock:
+            self._engine.history.settle()
+            commits = [retained.commit for retained in reversed(self._engine.history.retained)]
+        if key is None:
+            return commits
+        return [commit for commit in commits if key in commit.keys]
+
+    def snapshot(self, commit: Commit | str) -> Snapshot:
+        """Open the state as of a retained commit, to be read on demand.
+
+        Args:
+            commit: A commit or its id.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+        """
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            return Snapshot(engine.reader, engine.reader.touch(commit).commit)
+
+    def diff(self, a: Commit | str, b: Commit | str | None = None) -> Diff:
+        """Return what changed from one retained commit to another.
+
+        Args:
+            a: A commit or its id.
+            b: Another; the head if left out.
+
+        Raises:
+            CommitPruned: One of them was given up to keep the history in its budget.
+            UnknownCommit: One of them is no commit of this Backpack.
+        """
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            return diff(engine.reader, a, self._head_id() if b is None else b)
+
+    def tag(self, commit: Commit | str, *tags: str) -> Commit:
+        """Add tags to a retained commit; return its new record.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+            BudgetError: There is no room for the tags, and the pruning policy makes none.
+        """
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            retained = engine.reader.find(commit)
+            return engine.amend(retained, tags=check_tags((*retained.commit.tags, *tags)))
+
+    def untag(self, commit: Commit | str, *tags: str) -> Commit:
+        """Take tags off a retained commit; return its new record.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+        """
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            retained = engine.reader.find(commit)
+            left = tuple(tag for tag in retained.commit.tags if tag not in tags)
+            return engine.amend(retained, tags=left)
+
+    def pin(self, commit: Commit | str) -> Commit:
+        """Keep a commit whatever the pruning policy says; return its record.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+        """
+        return self._set_pinned(commit, pinned=True)
+
+    def unpin(self, commit: Commit | str) -> Commit:
+        """Let a pinned commit be pruned again; return its record.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+        """
+        return self._set_pinned(commit, pinned=False)
+
+    def rollback(self, commit: Commit | str, *, keys: Collection[str] | None = None) -> Commit:
+        """Make the state as of a retained commit the current one again, as a new commit.
+
+        Args:
+            commit: A commit or its id.
+            keys: Only these keys, leaving the others as they are; all if left out.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+            ValueUnavailable: History holds only a reference to one of the values.
+            BudgetError: There is no room, and the pruning policy makes none.
+            PolicyError: A policy failed.
+        """
+        engine = self._engine
+        with engine.lock:
+            target, old = self._state_at(commit, keys)
+            staged: dict[str, Staged | None] = {}
+            for key in engine.keys() if keys is None else keys:
+                if key not in old and key in self:
+                    staged[key] = None
+            for key, value in old.items():
+                new, current = engine.stage(key, value), engine.history.current.get(key)
+                if current is None or current.encoded != new.encoded:
+                    staged[key] = new
+            return engine.commit(staged, Labels(note=f"rollback to {target.id}"))
+
+    def fork(
+        self, at: Commit | str | None = None, *, keys: Collection[str] | None = None
+    ) -> Backpack:
+        """Make an independent Backpack that starts from the state as of a commit.
+
+        It has the same settings, copies of the policies, and a history of its own, which begins
+        with one commit that holds the state. It knows no commit of this Backpack.
+
+        Args:
+            at: A commit or its id; the head if left out.
+            keys: Only these keys; all if left out.
+
+        Raises:
+            CommitPruned: The commit was given up to keep the history in its budget.
+            UnknownCommit: It is no commit of this Backpack.
+            ValueUnavailable: History holds only a reference to one of the values.
+            BudgetError: The commit records of so many keys do not fit into the budget.
+        """
+        settings = self._engine.settings
+        with self._engine.lock:
+            fork = type(self)(
+                max_history_size=settings.max_history_size,
+                sizing=deepcopy(settings.sizing),
+                reference=deepcopy(settings.reference),
+                storage=deepcopy(settings.storage),
+                pruning=deepcopy(settings.pruning),
+                codec=settings.codec,
+                clock=settings.clock,
+            )
+            start = self.head if at is None else at
+            if start is None:
+                return fork
+            origin, state = self._state_at(start, keys)
+        with fork.transaction(note=f"fork of {origin.id}") as transaction:
+            transaction.update(state)
+        return fork
+
+    # --- the budget and the settings -----------------------------------------------------
+
+    def memory_usage(self, *, by_key: bool = False) -> Usage:
+        """Return what the state and the history take, in bytes and in numbers.
+
+        Args:
+            by_key: Also for each key. O(versions).
+        """
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            return measure(engine.history, engine.settings.max_history_size, by_key=by_key)
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """Call ``callback`` with every event from here on; return what ends that.
+
+        Events are records: :class:`~backpack.records.Committed`,
+        :class:`~backpack.records.Pruned`, :class:`~backpack.records.Referenced`,
+        :class:`~backpack.records.Refused`. They tell of what has happened already; an exception
+        in the callback is logged and changes nothing.
+        """
+        return self._engine.events.subscribe(callback)
+
+    @property
+    def code(self) -> str:
+        """What the ids of all its commits end with (``k3fq7x``)."""
+        return self._engine.code
+
+    @property
+    def max_history_size(self) -> int:
+        """The budget of the history, in bytes."""
+        return self._engine.settings.max_history_size
+
+    @property
+    def sizing(self) -> SizingPolicy:
+        """The policy that measures values."""
+        return self._engine.settings.sizing
+
+    @property
+    def reference(self) -> ReferencePolicy:
+        """The policy that decides which values history keeps."""
+        return self._engine.settings.reference
+
+    @property
+    def storage(self) -> StoragePolicy:
+        """The policy that holds superseded versions."""
+        return self._engine.settings.storage
+
+    @property
+    def pruning(self) -> PruningPolicy:
+        """The policy that chooses the commits to give up."""
+        return self._engine.settings.pruning
+
+    @property
+    def codec(self) -> Codec:
+        """What turns values into bytes and back."""
+        return self._engine.settings.codec
+
+    # --- helpers -------------------------------------------------------------------------
+
+    def _head_id(self) -> str:
+        head = self._engine.history.head
+        return f"1-{self._engine.code}" if head is None else head.commit.id
+
+    def _set_pinned(self, commit: Commit | str, *, pinned: bool) -> Commit:
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            return engine.amend(engine.reader.find(commit), pinned=pinned)
+
+    def _state_at(
+        self, commit: Commit | str, keys: Collection[str] | None
+    ) -> tuple[Commit, dict[str, Any]]:
+        """Return a commit and the state at it, or at some of its keys, if that is whole."""
+        snapshot = self.snapshot(commit)
+        state = snapshot.to_dict()
+        if keys is not None:
+            state = {key: value for key, value in state.items() if key in keys}
+        for value in state.values():
+            if isinstance(value, Unavailable):
+                raise ValueUnavailable(value)
+        return snapshot.commit, state
+
+
+def _check_settings(settings: Settings) -> None:
+    """Refuse what cannot work.
+
+    Raises:
+        ConfigError: Names the setting, what it is and what it may be.
+    """
+    budget = settings.max_history_size
+    if budget < MINIMUM_BUDGET:
+        raise ConfigError(
+            f"{budget:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
+            field="max_history_size",
+        )
+    limit = getattr(settings.reference, "max_value_size", None)
+    if isinstance(limit, int) and limit > budget:
+        raise ConfigError(
+            f"{format_size(limit)} is more than max_history_size, {format_size(budget)}: such "
+            "values could never enter the history; lower the one or raise the other",
+            field="reference.max_value_size",
+        )
+    axes: Mapping[str, tuple[str, ...]] = {
+        "sizing": ("__call__",),
+        "reference": ("__call__",),
+        "storage": ("hold", "read"),
+        "pruning": ("__call__",),
+        "codec": ("encode", "decode"),
+        "clock": ("__call__",),
+    }
+    for axis, methods in axes.items():
+        policy = getattr(settings, axis)
+        for method in methods:
+            if isinstance(policy, type) or not callable(getattr(policy, method, None)):
+                is_class = "; pass an instance, not the class" if isinstance(policy, type) else ""
+                raise ConfigError(f"{policy!r:.60} has no method {method}{is_class}", field=axis)

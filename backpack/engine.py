@@ -1,0 +1,270 @@
+"""The engine: takes changes through the policies and the budget into the history.
+
+A change passes four stations: the value is encoded and measured (:meth:`Engine.stage`), the
+versions it supersedes are made ready for history, room is made on paper
+(:func:`~backpack.relief.make_room`), and the plan is applied. Until the last one nothing has
+changed, and the last one cannot fail.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from backpack.errors import BudgetError, PolicyError, UnknownKey
+from backpack.events import Events
+from backpack.guard import Guard, name_of
+from backpack.history import Current, History
+from backpack.ids import new_code
+from backpack.plan import Amendment, Proposal, Step
+from backpack.reader import Reader
+from backpack.records import (
+    Change,
+    Commit,
+    Committed,
+    NewValue,
+    Pruned,
+    Reference,
+    Referenced,
+    Refused,
+    SizedValue,
+    SupersededVersion,
+)
+from backpack.relief import make_room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, KeysView, Mapping
+
+    from backpack.history import Held, Retained
+    from backpack.labels import Labels
+    from backpack.protocols import (
+        Codec,
+        PruningPolicy,
+        ReferencePolicy,
+        SizingPolicy,
+        StoragePolicy,
+    )
+    from backpack.records import Event
+
+__all__ = ["Engine", "Settings", "Staged"]
+
+
+@frozen
+class Settings:
+    """What a Backpack is wired from.
+
+    Attributes:
+        max_history_size: The history budget, in bytes.
+        sizing: How many bytes is a value?
+        reference: Does history keep it, or a reference?
+        storage: How are superseded versions held?
+        pruning: Which commits go?
+        codec: Turns values into bytes and back.
+        clock: Tells the time, in seconds since the epoch.
+    """
+
+    max_history_size: int
+    sizing: SizingPolicy
+    reference: ReferencePolicy
+    storage: StoragePolicy
+    pruning: PruningPolicy
+    codec: Codec
+    clock: Callable[[], float]
+
+
+@frozen
+class Staged:
+    """A value that is encoded and measured, ready to be committed.
+
+    Attributes:
+        encoded: Its encoded bytes.
+        size: Bytes, as the sizing policy measured it.
+        reference: What history will keep in its place; None keeps the value.
+    """
+
+    encoded: bytes
+    size: int
+    reference: Reference | None
+
+
+class Engine:
+    """One Backpack's history and everything that may change it, under one lock.
+
+    Args:
+        settings: The policies, the budget, the codec and the clock.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.code = new_code()
+        self.lock = RLock()
+        self.guard = Guard()
+        self.events = Events()
+        self.history = History()
+        self.reader = Reader(
+            self.history, settings.codec, settings.storage, self.guard, self.lock, self.code
+        )
+
+    def keys(self) -> KeysView[str]:
+        """Return the keys of the current state, in the order they were first packed."""
+        with self.lock:
+            self.history.settle()
+            return self.history.current.keys()
+
+    def unpack(self, key: str) -> object:
+        """Return a new copy of a current value.
+
+        Raises:
+            UnknownKey: The key does not exist.
+        """
+        with self.lock:
+            self.history.settle()
+            current = self.history.current.get(key)
+        if current is None:
+            raise UnknownKey(f"there is no key {key!r:.60} in the current state")
+        return self.reader.decode(key, current.encoded)
+
+    def stage(self, key: str, value: object) -> Staged:
+        """Encode and measure a value, as it is at this moment.
+
+        Raises:
+            UnpackableValue: It cannot be kept exactly.
+            PolicyError: The sizing or reference policy failed.
+        """
+        encoded = self.settings.codec.encode(value, key)
+        sizing, reference = self.settings.sizing, self.settings.reference
+        with self.lock:
+            self.guard.check()
+            try:
+                size = self.guard.ask(sizing, sizing, NewValue(key, value, encoded))
+                if type(size) is not int or size < 0:
+                    raise _breach("sizing", sizing, f"a size in bytes, 0 or more, not {size!r:.60}")
+                left = self.guard.ask(reference, reference, SizedValue(key, value, encoded, size))
+                if left is not None and not isinstance(left, Reference):
+                    raise _breach("reference", reference, f"a Reference or None, not {left!r:.60}")
+            except PolicyError as error:
+                self.events.emit([Refused(error, (key,))])
+                raise
+        return Staged(encoded, size, left)
+
+    def commit(self, staged: Mapping[str, Staged | None], labels: Labels) -> Commit:
+        """Make a commit of staged values; None removes a key.
+
+        Raises:
+            BudgetError: It does not fit, and nothing more is given up for it.
+            PolicyError: A policy failed.
+        """
+        with self.lock:
+            self.guard.check()
+            self.history.settle()
+            try:
+                proposal = self._propose(staged, labels)
+                events = self._apply(proposal)
+            except (BudgetError, PolicyError) as error:
+                self.events.emit([Refused(error, tuple(staged))])
+                raise
+            commit = self.history.retained[-1].commit
+            for step in proposal.steps:
+                if step.current is not None and step.current.reference is not None:
+                    events.append(Referenced(commit.id, step.key, step.current.reference))
+            if self.events:
+                events.append(Committed(commit))
+        if events:
+            self.events.emit(events)
+        return commit
+
+    def _propose(self, staged: Mapping[str, Staged | None], labels: Labels) -> Proposal:
+        """Work out what staged values change, and ready what they supersede for history."""
+        history = self.history
+        seq = history.made + 1
+        changes: list[Change] = []
+        steps: list[Step] = []
+        for name, value in staged.items():
+            key = self._interned(name)
+            before = history.current.get(key)
+            if value is None:
+                if before is not None:
+                    changes.append(Change(key, "removed"))
+                    steps.append(Step(key, None, self._held(key, before)))
+            elif before is not None and before.encoded == value.encoded:
+                changes.append(Change(key, "same", value.size))
+            else:
+                changes.append(Change(key, "set", value.size))
+                current = Current(seq, value.encoded, value.size, value.reference)
+                held = None if before is None else self._held(key, before)
+                steps.append(Step(key, current, held))
+        commit = Commit(
+            origin=self.code,
+            seq=seq,
+            timestamp=float(self.settings.clock()),
+            changes=tuple(changes),
+            by=None if labels.by is None else self._interned(labels.by),
+            tags=tuple(map(self._interned, labels.tags)),
+            note=labels.note,
+        )
+        return Proposal(commit, steps)
+
+    def amend(
+        self, retained: Retained, *, tags: tuple[str, ...] | None = None, pinned: bool | None = None
+    ) -> Commit:
+        """Give a retained commit other tags, or pin or unpin it.
+
+        Raises:
+            BudgetError: The tags do not fit, and nothing more is given up for them.
+            PolicyError: The pruning policy failed.
+        """
+        with self.lock:
+            self.guard.check()
+            commit = retained.commit
+            if tags is not None:
+                commit = evolve(commit, tags=tuple(map(self._interned, tags)))
+            stays = retained.pinned if pinned is None else pinned
+            try:
+                events = self._apply(Proposal(amended=(Amendment(retained, commit, stays),)))
+            except (BudgetError, PolicyError) as error:
+                self.events.emit([Refused(error)])
+                raise
+        if events:
+            self.events.emit(events)
+        return commit
+
+    def _apply(self, proposal: Proposal) -> list[Event]:
+        """Make room for a proposal and apply it; return what was given up for it."""
+        pruning = self.settings.pruning
+        room = make_room(
+            self.history,
+            proposal,
+            budget=self.settings.max_history_size,
+            policy=pruning,
+            guard=self.guard,
+        )
+        self.history.apply(room.plan)
+        if not room.victims:
+            return []
+        pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)
+        return [Pruned(pruned, room.freed_bytes, name_of(pruning))]
+
+    def _held(self, key: str, superseded: Current) -> Held:
+        """Return what history will hold for a version that is about to be superseded."""
+        if superseded.reference is not None:
+            return superseded.reference
+        storage = self.settings.storage
+        version = SupersededVersion(key, superseded.seq, superseded.encoded)
+        held = self.guard.ask(storage, storage.hold, version)
+        if type(held) is not bytes:
+            raise _breach("storage", storage, f"bytes to hold, not {type(held).__name__}")
+        return held
+
+    def _interned(self, name: str) -> str:
+        """Return the one object the history keeps for equal names."""
+        known = self.history.names.get(name)
+        return name if known is None else known[0]
+
+
+def _breach(axis: str, policy: object, expected: str) -> PolicyError:
+    name = name_of(policy)
+    return PolicyError(
+        f"{axis} policy {name} must return {expected}; nothing was changed", policy=name
+    )

@@ -1,0 +1,158 @@
+"""Reading versions back: from a key and a commit to a value, under the lock."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from backpack.errors import CommitPruned, CorruptError, PolicyError, UnknownCommit, UnpackableValue
+from backpack.guard import name_of
+from backpack.history import TOMBSTONE, Current
+from backpack.ids import parse_id
+from backpack.records import Commit, HeldVersion, Reference, Unavailable
+
+if TYPE_CHECKING:
+    from threading import RLock
+
+    from backpack.guard import Guard
+    from backpack.history import History, Retained, Tombstone
+    from backpack.protocols import Codec, StoragePolicy
+
+__all__ = ["Reader", "digest"]
+
+
+def digest(encoded: bytes) -> str:
+    """Return the BLAKE2b-128 digest of an encoded value, in hex."""
+    return blake2b(encoded, digest_size=16).hexdigest()
+
+
+class Reader:
+    """What a snapshot needs to answer: the history, and how its versions are read.
+
+    Args:
+        history: The history.
+        codec: Decodes values.
+        storage: Reads superseded versions.
+        guard: Puts the questions to the storage policy.
+        lock: Held while the history is looked at.
+        code: The Backpack's code, with which its commit ids end.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        codec: Codec,
+        storage: StoragePolicy,
+        guard: Guard,
+        lock: RLock,
+        code: str,
+    ) -> None:
+        self.history = history
+        self.codec = codec
+        self.lock = lock
+        self.code = code
+        self._storage = storage
+        self._guard = guard
+
+    def find(self, commit: Commit | str) -> Retained:
+        """Return the retained commit a caller means.
+
+        Raises:
+            CommitPruned: It existed; history gave it up.
+            UnknownCommit: It never was a commit of this Backpack.
+        """
+        commit_id: object = commit.id if isinstance(commit, Commit) else commit
+        parsed = parse_id(commit_id) if isinstance(commit_id, str) else None
+        if parsed is None:
+            raise UnknownCommit(
+                f"{commit_id!r:.60} is no commit id; pass a Commit or its id, "
+                f"such as '12-{self.code}'"
+            )
+        seq, code = parsed
+        if code != self.code:
+            raise UnknownCommit(
+                f"commit {commit_id} belongs to another Backpack: the ids of this one end in "
+                f"-{self.code}; a fork knows no commit of what it was forked from"
+            )
+        retained = self.history.find(seq)
+        if retained is not None:
+            return retained
+        if seq > self.history.made:
+            newest = f"the newest is {self._newest()}" if self.history.made else "there are none"
+            raise UnknownCommit(f"there is no commit {commit_id} yet; {newest}")
+        raise CommitPruned(
+            f"commit {commit_id} was pruned to keep the history in its budget; {self._reach()}"
+        )
+
+    def touch(self, commit: Commit | str) -> Retained:
+        """Return the retained commit a caller means, and count it as accessed.
+
+        Raises:
+            CommitPruned: It existed; history gave it up.
+            UnknownCommit: It never was a commit of this Backpack.
+        """
+        retained = self.find(commit)
+        retained.accesses += 1
+        retained.last_access = self.history.made
+        return retained
+
+    def version_at(self, key: str, seq: int) -> bytes | Reference | Tombstone:
+        """Return the encoded value that stood under ``key`` at a retained commit, or why not."""
+        setter, version = self.history.version_at(key, seq)
+        if isinstance(version, Current):
+            return version.encoded
+        if not isinstance(version, bytes):
+            return version
+        held = HeldVersion(key, setter, version)
+        encoded: object = self._guard.ask(self._storage, self._storage.read, held)
+        if not isinstance(encoded, bytes):
+            name = name_of(self._storage)
+            raise PolicyError(
+                f"storage policy {name} must read back bytes, not {type(encoded).__name__}",
+                policy=name,
+            )
+        return encoded
+
+    def decode(self, key: str, encoded: bytes) -> object:
+        """Decode a value.
+
+        Raises:
+            CorruptError: The bytes are not what was stored; names the key.
+            UnpackableValue: It is of a class that the codec was not told of.
+        """
+        try:
+            return self.codec.decode(encoded)
+        except UnpackableValue:
+            raise
+        except Exception as error:
+            raise CorruptError(f"the stored value of {key!r} does not decode: {error}") from error
+
+    def value(self, key: str, version: bytes | Reference | Tombstone) -> object:
+        """Return a version's value: a new copy, or an ``Unavailable`` for a reference."""
+        if isinstance(version, Reference):
+            return unavailable(key, version)
+        return self.decode(key, version) if isinstance(version, bytes) else None
+
+    def _newest(self) -> str:
+        return self.history.retained[-1].commit.id
+
+    def _reach(self) -> str:
+        return (
+            f"{len(self.history.seqs):,} commits are retained, "
+            f"from {self.history.retained[0].commit.id} to {self._newest()}"
+        )
+
+
+def unavailable(key: str, reference: Reference) -> Unavailable:
+    """Return what a snapshot answers for a value that history left out."""
+    return Unavailable(
+        key=key,
+        size=reference.size,
+        reason=reference.reason,
+        hint=(
+            "it was readable until it was superseded; to keep such values in history, raise "
+            f"reference.max_value_size to at least {reference.size:,} bytes"
+        ),
+        digest=reference.digest,
+        preview=reference.preview,
+    )

@@ -1,0 +1,130 @@
+"""Several changes as one commit, and changing a value in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from backpack.errors import UnknownKey
+from backpack.labels import check_key
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from backpack.engine import Engine, Staged
+    from backpack.labels import Labels
+    from backpack.records import Commit
+
+__all__ = ["Transaction"]
+
+_MISSING: Final = object()
+
+
+class Transaction(MutableMapping[str, Any]):
+    """The state with changes that become one commit, all or none, when the block ends.
+
+    Made by :meth:`~backpack.container.Backpack.transaction`. It reads its own changes; nobody
+    else sees them before. Values are taken as they are when they are packed. An exception in
+    the block discards everything; a block that changes nothing makes no commit. Other threads
+    wait while the block runs.
+
+    Attributes:
+        commit: The commit that was made; None until the block has ended, and if nothing changed.
+    """
+
+    def __init__(self, engine: Engine, labels: Labels) -> None:
+        self.commit: Commit | None = None
+        self._engine = engine
+        self._labels = labels
+        self._staged: dict[str, Staged | None] = {}
+        self._open = False
+
+    def __enter__(self) -> Transaction:
+        self._engine.lock.acquire()
+        self._open = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._open = False
+            if kind is None and self._staged:
+                self.commit = self._engine.commit(self._staged, self._labels)
+        finally:
+            self._engine.lock.release()
+
+    def pack(self, key: str, value: object) -> None:
+        """Set ``key`` to ``value``, as it is at this moment.
+
+        Raises:
+            InvalidKey: The key is not a non-empty string.
+            UnpackableValue: The value cannot be kept exactly.
+            PolicyError: A policy failed.
+        """
+        self._check_open()
+        self._staged[check_key(key)] = self._engine.stage(key, value)
+
+    def unpack(self, key: str, default: Any = _MISSING) -> Any:
+        """Return a new copy of the value as this transaction sees it.
+
+        Raises:
+            UnknownKey: The key does not exist, and no default was given.
+        """
+        if key in self._staged:
+            staged = self._staged[key]
+            if staged is not None:
+                return self._engine.reader.decode(key, staged.encoded)
+        elif key in self._engine.keys():
+            return self._engine.unpack(key)
+        if default is _MISSING:
+            raise UnknownKey(f"there is no key {key!r:.60} in this transaction")
+        return default
+
+    def remove(self, key: str) -> None:
+        """Remove ``key``.
+
+        Raises:
+            UnknownKey: The key does not exist.
+        """
+        self._check_open()
+        if key not in self:
+            raise UnknownKey(f"there is no key {key!r:.60} in this transaction")
+        if key in self._engine.keys():
+            self._staged[key] = None
+        else:
+            del self._staged[key]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.unpack(key)
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self.pack(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.remove(key)
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._staged:
+            return self._staged[key] is not None
+        return key in self._engine.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        before = [key for key in self._engine.keys() if self._staged.get(key, self) is not None]
+        added = (key for key, staged in self._staged.items() if staged is not None)
+        return iter(dict.fromkeys((*before, *added)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<Transaction of {len(self._staged)} changes on {self._engine.code}>"
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise RuntimeError(
+                "this transaction is not open; change it inside `with backpack.transaction() as tx:`"
+            )
