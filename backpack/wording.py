@@ -1,0 +1,77 @@
+"""Words for error messages: a value on one line, and the name that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+__all__ = ["found", "nearest", "one_line", "one_of", "shown"]
+
+_LONGEST = 60
+
+
+def one_line(text: str, *, longest: int = 200) -> str:
+    """Text as one line of printable characters, cut where it is too long.
+
+    Args:
+        text: Any text.
+        longest: The most characters to keep.
+
+    Returns:
+        The text with line breaks as spaces and other control characters escaped.
+    """
+    line = " ".join(text[: longest * 4].split())
+    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+    return safe if len(safe) <= longest else f"{safe[: longest - 3]}..."
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: one line, bounded, running none of its code.
+
+    >>> shown("50 MiB"), shown(0.5), shown([1, 2])
+    ("'50 MiB'", '0.5', 'a list')
+    """
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if type(value) is int and abs(value) >= 10**_LONGEST:
+        return f"a number of more than {_LONGEST} digits"
+    if type(value) in (int, float):
+        return repr(value)
+    if type(value) is str:
+        text = repr(value[: _LONGEST + 1])
+        return text if len(value) <= _LONGEST else f"{text[:_LONGEST]}...{text[-1]}"
+    return found(value)
+
+
+def found(value: object) -> str:
+    """What kind of thing a value is, in the words of someone who writes a configuration."""
+    if value is None or isinstance(value, bool):
+        return shown(value)
+    for kind, words in (
+        (str, "text"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (list, "a list"),
+        (Mapping, "a mapping"),
+    ):
+        if isinstance(value, kind):
+            return words
+    return f"an object of class {type(value).__name__}"
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Names as a list in a sentence, sorted."""
+    return ", ".join(sorted(names))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like the one that was written, if one is like it at all.
+
+    >>> nearest("oldst", ["oldest", "none"])
+    'oldest'
+    """
+    by_lower = {known.lower(): known for known in sorted(names)}
+    matches = difflib.get_close_matches(name[:100].lower(), by_lower, n=1)
+    return by_lower[matches[0]] if matches else None
