@@ -1,0 +1,34 @@
+"""The built-in policies: small values to choose from, one module per axis.
+
+==========  ==========================================================================
+axis        built in
+==========  ==========================================================================
+sizing      :class:`EncodedSize`, :class:`DeepSize`
+reference   :class:`Stub`, :class:`Preview`
+storage     :class:`Full`, :class:`Compressed`
+pruning     :class:`Oldest`, :class:`LeastAccessed`, :class:`KeepAll`, :class:`Thinning`,
+            :class:`KeepTagged`
+==========  ==========================================================================
+
+They have the rights of a class of your own and no others: they see records, errors and the
+contracts in :mod:`backpack.protocols`, never the Backpack.
+"""
+
+from backpack.policies.pruning import KeepAll, KeepTagged, LeastAccessed, Oldest, Thinning
+from backpack.policies.reference import Preview, Stub
+from backpack.policies.sizing import DeepSize, EncodedSize
+from backpack.policies.storage import Compressed, Full
+
+__all__ = [
+    "Compressed",
+    "DeepSize",
+    "EncodedSize",
+    "Full",
+    "KeepAll",
+    "KeepTagged",
+    "LeastAccessed",
+    "Oldest",
+    "Preview",
+    "Stub",
+    "Thinning",
+]
