@@ -67,9 +67,9 @@ def real_bytes(history: History) -> int:
 
 def _memory(history: History) -> Iterator[str]:
     """The account covers what the objects really take, to a tenth."""
-    real = real_bytes(history)
-    if real > 1.10 * history.history_bytes + _EMPTY_BYTES:
-        yield f"The history takes {real:,} bytes of memory, its account says {history.history_bytes:,}."
+    real, account = real_bytes(history), history.history_bytes
+    if real > 1.10 * account + _EMPTY_BYTES:
+        yield f"The history takes {real:,} bytes of memory, its account says {account:,}."
 
 
 def _accounts(history: History) -> Iterator[str]:
@@ -109,9 +109,7 @@ def _order(history: History) -> Iterator[str]:
 
 def _ownership(history: History) -> Iterator[str]:
     """Every version is owned by the first retained commit that sees it, and only by that."""
-    owners = {
-        (key, retained.commit.seq) for retained in history.retained for key in retained.owned
-    }
+    owners = {(key, retained.commit.seq) for retained in history.retained for key in retained.owned}
     if len(owners) != sum(len(retained.owned) for retained in history.retained):
         yield "A commit owns a key twice."
     versions = [(key, seq) for key, chain in history.chains.items() for seq in chain.seqs]

@@ -38,16 +38,16 @@ __all__ = [
 ]
 
 #: A retained commit: its record, its number and time, its place in the two columns.
-COMMIT_BYTES = 400
+COMMIT_BYTES = 320
 #: One changed key in a commit record, and its size.
-CHANGE_BYTES = 120
+CHANGE_BYTES = 112
 #: One key that a commit owns.
 OWNED_BYTES = 8
 #: A superseded version: its place in the two columns of the chain, and the header and rounding
 #: of its bytes object.
-VERSION_BYTES = 72
+VERSION_BYTES = 64
 #: A reference in place of a value, its texts aside.
-REFERENCE_BYTES = 144
+REFERENCE_BYTES = 96
 #: A key's chain: two lists, the record that holds them, its slot in the table.
 CHAIN_BYTES = 360
 #: A key, node or tag: its slot in the table, its text aside.

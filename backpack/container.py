@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from backpack.budget import MINIMUM_BUDGET
 from backpack.codec import MsgpackCodec
-from backpack.engine import Engine, Settings
-from backpack.errors import ConfigError, ConflictError, UnknownKey, ValueUnavailable
+from backpack.engine import Engine
+from backpack.errors import UnknownKey, ValueUnavailable
 from backpack.labels import Labels, check_key, check_labels, check_tags
 from backpack.policies import EncodedSize, Full, Oldest, Stub
 from backpack.records import Unavailable
+from backpack.settings import Settings
 from backpack.snapshot import Snapshot, diff
-from backpack.transaction import Transaction
+from backpack.transaction import edit, transact
 from backpack.units import format_size, parse_size
 from backpack.usage import measure
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from os import PathLike
 
     from backpack.engine import Staged
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         StoragePolicy,
     )
     from backpack.records import Commit, Diff, Event, Usage
+    from backpack.transaction import Transaction
 
 __all__ = ["Backpack"]
 
@@ -97,15 +98,22 @@ class Backpack(MutableMapping[str, Any]):
             codec=MsgpackCodec() if codec is None else codec,
             clock=clock,
         )
-        _check_settings(settings)
         self._engine = Engine(settings)
 
     @classmethod
-    def from_preset(cls, name: str = "default", **overrides: Any) -> Self:
+    def from_preset(
+        cls,
+        name: str = "default",
+        /,
+        *,
+        clock: Callable[[], float] = time.time,
+        **overrides: Any,
+    ) -> Self:
         """Make a Backpack from a preset: ``default``, ``short-lived``, ``long-running``, ...
 
         Args:
             name: The preset's name.
+            clock: Tells the time of commits, in seconds since the epoch.
             **overrides: Settings that differ: ``max_history_size``, or an axis as a policy
                 object, a name, or a mapping of its arguments.
 
@@ -118,11 +126,17 @@ class Backpack(MutableMapping[str, Any]):
         """
         from backpack.config import load_preset
 
-        return cls(**load_preset(name, **overrides).arguments())
+        return cls(**load_preset(name, **overrides).arguments(), clock=clock)
 
     @classmethod
     def from_file(
-        cls, path: str | PathLike[str], *, allow_imports: bool = True, **overrides: Any
+        cls,
+        path: str | PathLike[str],
+        /,
+        *,
+        allow_imports: bool = True,
+        clock: Callable[[], float] = time.time,
+        **overrides: Any,
     ) -> Self:
         """Make a Backpack from a YAML file.
 
@@ -130,6 +144,7 @@ class Backpack(MutableMapping[str, Any]):
             path: The file.
             allow_imports: Whether the file may name classes to import. Importing runs code: pass
                 False for a file you do not trust.
+            clock: Tells the time of commits, in seconds since the epoch.
             **overrides: Settings that differ, as for :meth:`from_preset`.
 
         Raises:
@@ -137,7 +152,8 @@ class Backpack(MutableMapping[str, Any]):
         """
         from backpack.config import load_file
 
-        return cls(**load_file(path, allow_imports=allow_imports, **overrides).arguments())
+        config = load_file(path, allow_imports=allow_imports, **overrides)
+        return cls(**config.arguments(), clock=clock)
 
     # --- the current state ---------------------------------------------------------------
 
@@ -211,7 +227,7 @@ class Backpack(MutableMapping[str, Any]):
 
     def transaction(
         self, *, by: str | None = None, tags: Iterable[str] = (), note: str | None = None
-    ) -> Transaction:
+    ) -> AbstractContextManager[Transaction]:
         """Change several keys in one commit, all or none.
 
         >>> bp = Backpack()
@@ -221,9 +237,8 @@ class Backpack(MutableMapping[str, Any]):
         >>> tx.commit.keys
         ('task', 'messages')
         """
-        return Transaction(self._engine, check_labels(by, tags, note))
+        return transact(self._engine, check_labels(by, tags, note))
 
-    @contextmanager
     def edit(
         self,
         key: str,
@@ -231,7 +246,7 @@ class Backpack(MutableMapping[str, Any]):
         by: str | None = None,
         tags: Iterable[str] = (),
         note: str | None = None,
-    ) -> Iterator[Any]:
+    ) -> AbstractContextManager[Any]:
         """Change a value in place: packs what the block has made of it.
 
         A block that changes nothing makes no commit, nor does one that raises. Other threads
@@ -251,21 +266,7 @@ class Backpack(MutableMapping[str, Any]):
         >>> bp["messages"]
         ['hello', 'any flights?']
         """
-        labels = check_labels(by, tags, note)
-        engine = self._engine
-        with engine.lock:
-            value = engine.unpack(key)
-            before = engine.history.current[key]
-            yield value
-            staged = engine.stage(key, value)
-            engine.history.settle()
-            if engine.history.current.get(key) is not before:
-                raise ConflictError(
-                    f"{key!r:.60} was packed or removed while it was being edited; the edit was "
-                    "not packed: read the value again and repeat it"
-                )
-            if staged.encoded != before.encoded:
-                engine.commit({key: staged}, labels)
+        return edit(self._engine, key, check_labels(by, tags, note))
 
     # --- the mapping interface -----------------------------------------------------------
 
@@ -279,14 +280,14 @@ class Backpack(MutableMapping[str, Any]):
         self.remove(key)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key in self._engine.keys()
+        return isinstance(key, str) and key in self._engine.current_keys()
 
     def __iter__(self) -> Iterator[str]:
         with self._engine.lock:
-            return iter(list(self._engine.keys()))
+            return iter(list(self._engine.current_keys()))
 
     def __len__(self) -> int:
-        return len(self._engine.keys())
+        return len(self._engine.current_keys())
 
     def __repr__(self) -> str:
         usage = self.memory_usage()
@@ -325,7 +326,7 @@ class Backpack(MutableMapping[str, Any]):
         with self._engine.lock:
             if not self:
                 raise UnknownKey("there is no key to pop: the state is empty")
-            key = list(self._engine.keys())[-1]
+            key = list(self._engine.current_keys())[-1]
             return key, self.pop(key)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
@@ -463,7 +464,7 @@ class Backpack(MutableMapping[str, Any]):
         with engine.lock:
             target, old = self._state_at(commit, keys)
             staged: dict[str, Staged | None] = {}
-            for key in engine.keys() if keys is None else keys:
+            for key in engine.current_keys() if keys is None else keys:
                 if key not in old and key in self:
                     staged[key] = None
             for key, value in old.items():
@@ -591,38 +592,3 @@ class Backpack(MutableMapping[str, Any]):
             if isinstance(value, Unavailable):
                 raise ValueUnavailable(value)
         return snapshot.commit, state
-
-
-def _check_settings(settings: Settings) -> None:
-    """Refuse what cannot work.
-
-    Raises:
-        ConfigError: Names the setting, what it is and what it may be.
-    """
-    budget = settings.max_history_size
-    if budget < MINIMUM_BUDGET:
-        raise ConfigError(
-            f"{budget:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
-            field="max_history_size",
-        )
-    limit = getattr(settings.reference, "max_value_size", None)
-    if isinstance(limit, int) and limit > budget:
-        raise ConfigError(
-            f"{format_size(limit)} is more than max_history_size, {format_size(budget)}: such "
-            "values could never enter the history; lower the one or raise the other",
-            field="reference.max_value_size",
-        )
-    axes: Mapping[str, tuple[str, ...]] = {
-        "sizing": ("__call__",),
-        "reference": ("__call__",),
-        "storage": ("hold", "read"),
-        "pruning": ("__call__",),
-        "codec": ("encode", "decode"),
-        "clock": ("__call__",),
-    }
-    for axis, methods in axes.items():
-        policy = getattr(settings, axis)
-        for method in methods:
-            if isinstance(policy, type) or not callable(getattr(policy, method, None)):
-                is_class = "; pass an instance, not the class" if isinstance(policy, type) else ""
-                raise ConfigError(f"{policy!r:.60} has no method {method}{is_class}", field=axis)

@@ -31,47 +31,22 @@ from backpack.records import (
     Refused,
     SizedValue,
     SupersededVersion,
+    digest,
 )
 from backpack.relief import make_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, KeysView, Mapping
+    from collections.abc import KeysView, Mapping
 
     from backpack.history import Held, Retained
     from backpack.labels import Labels
     from backpack.protocols import (
-        Codec,
-        PruningPolicy,
         ReferencePolicy,
-        SizingPolicy,
-        StoragePolicy,
     )
     from backpack.records import Event
+    from backpack.settings import Settings
 
-__all__ = ["Engine", "Settings", "Staged"]
-
-
-@frozen
-class Settings:
-    """What a Backpack is wired from.
-
-    Attributes:
-        max_history_size: The history budget, in bytes.
-        sizing: How many bytes is a value?
-        reference: Does history keep it, or a reference?
-        storage: How are superseded versions held?
-        pruning: Which commits go?
-        codec: Turns values into bytes and back.
-        clock: Tells the time, in seconds since the epoch.
-    """
-
-    max_history_size: int
-    sizing: SizingPolicy
-    reference: ReferencePolicy
-    storage: StoragePolicy
-    pruning: PruningPolicy
-    codec: Codec
-    clock: Callable[[], float]
+__all__ = ["Engine", "Staged"]
 
 
 @frozen
@@ -107,7 +82,7 @@ class Engine:
             self.history, settings.codec, settings.storage, self.guard, self.lock, self.code
         )
 
-    def keys(self) -> KeysView[str]:
+    def current_keys(self) -> KeysView[str]:
         """Return the keys of the current state, in the order they were first packed."""
         with self.lock:
             self.history.settle()
@@ -142,8 +117,8 @@ class Engine:
                 if type(size) is not int or size < 0:
                     raise _breach("sizing", sizing, f"a size in bytes, 0 or more, not {size!r:.60}")
                 left = self.guard.ask(reference, reference, SizedValue(key, value, encoded, size))
-                if left is not None and not isinstance(left, Reference):
-                    raise _breach("reference", reference, f"a Reference or None, not {left!r:.60}")
+                if left is not None:
+                    _check_reference(reference, left, size, encoded)
             except PolicyError as error:
                 self.events.emit([Refused(error, (key,))])
                 raise
@@ -261,6 +236,14 @@ class Engine:
         """Return the one object the history keeps for equal names."""
         known = self.history.names.get(name)
         return name if known is None else known[0]
+
+
+def _check_reference(policy: ReferencePolicy, left: object, size: int, encoded: bytes) -> None:
+    """Hold what a reference policy leaves in a value's place against the value."""
+    if not isinstance(left, Reference):
+        raise _breach("reference", policy, f"a Reference or None, not {left!r:.60}")
+    if (left.size, left.digest) != (size, digest(encoded)):
+        raise _breach("reference", policy, "Reference.to(value, reason), with its size and digest")
 
 
 def _breach(axis: str, policy: object, expected: str) -> PolicyError:

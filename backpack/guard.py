@@ -27,7 +27,9 @@ class Guard:
     def __init__(self) -> None:
         self._asking: object = None
 
-    def ask(self, policy: object, method: Callable[[Question], Answer], question: Question) -> Answer:
+    def ask(
+        self, policy: object, method: Callable[[Question], Answer], question: Question
+    ) -> Answer:
         """Return what a policy answers.
 
         Args:

@@ -141,8 +141,14 @@ class History:
         return self.retained[-1] if self.retained else None
 
     def find(self, seq: int) -> Retained | None:
-        """Return the retained commit with this number, if it is one. O(log commits)."""
-        index = bisect_left(self.seqs, seq)
+        """Return the retained commit with this number, if it is one.
+
+        O(1) where no newer commit was pruned, O(log commits) otherwise.
+        """
+        # Where no newer commit is missing, this is its place; otherwise it lies behind.
+        index = max(0, len(self.seqs) - 1 - (self.made - seq))
+        if index < len(self.seqs) and self.seqs[index] != seq:
+            index = bisect_left(self.seqs, seq, index)
         if index < len(self.seqs) and self.seqs[index] == seq:
             return self.retained[index]
         return None

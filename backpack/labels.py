@@ -36,7 +36,9 @@ def check_key(key: object) -> str:
         try:
             key.encode()
         except UnicodeEncodeError:
-            raise InvalidKey(f"a key must be valid Unicode, without lone surrogates: {key!r:.60}") from None
+            raise InvalidKey(
+                f"a key must be valid Unicode, without lone surrogates: {key!r:.60}"
+            ) from None
     return key
 
 
@@ -47,7 +49,9 @@ def check_labels(by: object, tags: object, note: object) -> Labels:
         TypeError: One of them is not what it must be.
     """
     if by is not None and not isinstance(by, str):
-        raise TypeError(f"by must be the name of a node or None, not {type(by).__name__} {by!r:.60}")
+        raise TypeError(
+            f"by must be the name of a node or None, not {type(by).__name__} {by!r:.60}"
+        )
     if note is not None and not isinstance(note, str):
         raise TypeError(f"note must be a string or None, not {type(note).__name__} {note!r:.60}")
     return Labels(by, check_tags(tags) if tags else (), note)
@@ -60,7 +64,9 @@ def check_tags(tags: object) -> tuple[str, ...]:
         TypeError: It is no collection of non-empty strings.
     """
     if isinstance(tags, str) or not isinstance(tags, Iterable):
-        raise TypeError(f"tags must be a collection of strings, such as ('plan',), not {tags!r:.60}")
+        raise TypeError(
+            f"tags must be a collection of strings, such as ('plan',), not {tags!r:.60}"
+        )
     checked = set()
     for tag in tags:
         if not isinstance(tag, str) or not tag:

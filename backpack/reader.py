@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from backpack.errors import CommitPruned, CorruptError, PolicyError, UnknownCommit, UnpackableValue
 from backpack.guard import name_of
-from backpack.history import TOMBSTONE, Current
+from backpack.history import Current
 from backpack.ids import parse_id
 from backpack.records import Commit, HeldVersion, Reference, Unavailable
 
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
     from backpack.history import History, Retained, Tombstone
     from backpack.protocols import Codec, StoragePolicy
 
-__all__ = ["Reader", "digest"]
-
-
-def digest(encoded: bytes) -> str:
-    """Return the BLAKE2b-128 digest of an encoded value, in hex."""
-    return blake2b(encoded, digest_size=16).hexdigest()
+__all__ = ["Reader", "unavailable"]
 
 
 class Reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -29,7 +30,13 @@ __all__ = [
     "SupersededVersion",
     "Unavailable",
     "Usage",
+    "digest",
 ]
+
+
+def digest(encoded: bytes) -> str:
+    """Return the BLAKE2b-128 digest of an encoded value, in hex."""
+    return blake2b(encoded, digest_size=16).hexdigest()
 
 
 # --- what happened ---------------------------------------------------------------------------
@@ -103,6 +110,11 @@ class Reference:
     digest: str
     reason: str
     preview: str | None = None
+
+    @classmethod
+    def to(cls, value: SizedValue, reason: str, preview: str | None = None) -> Reference:
+        """Return a reference to a value: its size and digest, why, and perhaps a preview."""
+        return cls(value.size, digest(value.encoded), reason, preview)
 
 
 @frozen
@@ -178,6 +190,7 @@ class Usage:
         commits_retained: Commits that snapshots still answer for.
         versions: Superseded versions held, tombstones of removed keys included.
         references: How many of them are references.
+        pins: Commits that are pinned.
         keys: Keys in the current state.
         by_key: ``{key: KeyUsage}``, where asked for.
     """
@@ -190,6 +203,7 @@ class Usage:
     commits_retained: int
     versions: int
     references: int
+    pins: int
     keys: int
     by_key: Mapping[str, KeyUsage] | None = None
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backpack.errors import UnknownKey, ValueUnavailable
 from backpack.history import TOMBSTONE
-from backpack.reader import digest, unavailable
-from backpack.records import Diff, Reference
+from backpack.reader import unavailable
+from backpack.records import Diff, Reference, digest
 
 if TYPE_CHECKING:
     from backpack.history import Tombstone

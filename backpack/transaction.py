@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from backpack.errors import UnknownKey
+from backpack.errors import ConflictError, UnknownKey
 from backpack.labels import check_key
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from backpack.engine import Engine, Staged
     from backpack.labels import Labels
     from backpack.records import Commit
 
-__all__ = ["Transaction"]
+__all__ = ["Transaction", "edit", "transact"]
 
 _MISSING: Final = object()
 
@@ -32,30 +31,11 @@ class Transaction(MutableMapping[str, Any]):
         commit: The commit that was made; None until the block has ended, and if nothing changed.
     """
 
-    def __init__(self, engine: Engine, labels: Labels) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.commit: Commit | None = None
         self._engine = engine
-        self._labels = labels
         self._staged: dict[str, Staged | None] = {}
-        self._open = False
-
-    def __enter__(self) -> Transaction:
-        self._engine.lock.acquire()
         self._open = True
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self._open = False
-            if kind is None and self._staged:
-                self.commit = self._engine.commit(self._staged, self._labels)
-        finally:
-            self._engine.lock.release()
 
     def pack(self, key: str, value: object) -> None:
         """Set ``key`` to ``value``, as it is at this moment.
@@ -78,7 +58,7 @@ class Transaction(MutableMapping[str, Any]):
             staged = self._staged[key]
             if staged is not None:
                 return self._engine.reader.decode(key, staged.encoded)
-        elif key in self._engine.keys():
+        elif key in self._engine.current_keys():
             return self._engine.unpack(key)
         if default is _MISSING:
             raise UnknownKey(f"there is no key {key!r:.60} in this transaction")
@@ -93,7 +73,7 @@ class Transaction(MutableMapping[str, Any]):
         self._check_open()
         if key not in self:
             raise UnknownKey(f"there is no key {key!r:.60} in this transaction")
-        if key in self._engine.keys():
+        if key in self._engine.current_keys():
             self._staged[key] = None
         else:
             del self._staged[key]
@@ -110,10 +90,12 @@ class Transaction(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         if key in self._staged:
             return self._staged[key] is not None
-        return key in self._engine.keys()
+        return key in self._engine.current_keys()
 
     def __iter__(self) -> Iterator[str]:
-        before = [key for key in self._engine.keys() if self._staged.get(key, self) is not None]
+        before = [
+            key for key in self._engine.current_keys() if self._staged.get(key, self) is not None
+        ]
         added = (key for key, staged in self._staged.items() if staged is not None)
         return iter(dict.fromkeys((*before, *added)))
 
@@ -126,5 +108,45 @@ class Transaction(MutableMapping[str, Any]):
     def _check_open(self) -> None:
         if not self._open:
             raise RuntimeError(
-                "this transaction is not open; change it inside `with backpack.transaction() as tx:`"
+                "this transaction has ended; change it inside `with backpack.transaction() as tx:`"
             )
+
+
+# Both are generators because an interruption between taking a lock and entering the block leaves
+# a suspended generator, which releases the lock when it is collected; a class would leak it.
+
+
+@contextmanager
+def transact(engine: Engine, labels: Labels) -> Iterator[Transaction]:
+    """Open a transaction; commit what it staged when the block ends without an exception."""
+    with engine.lock:
+        transaction = Transaction(engine)
+        try:
+            yield transaction
+            if transaction._staged:
+                transaction.commit = engine.commit(transaction._staged, labels)
+        finally:
+            transaction._open = False
+
+
+@contextmanager
+def edit(engine: Engine, key: str, labels: Labels) -> Iterator[Any]:
+    """Give out a copy of a value; pack what the block has made of it.
+
+    Raises:
+        UnknownKey: The key does not exist.
+        ConflictError: The key was packed or removed while the block ran.
+    """
+    with engine.lock:
+        value = engine.unpack(key)
+        before = engine.history.current[key]
+        yield value
+        staged = engine.stage(key, value)
+        engine.history.settle()
+        if engine.history.current.get(key) is not before:
+            raise ConflictError(
+                f"{key!r:.60} was packed or removed while it was being edited; the edit was "
+                "not packed: read the value again and repeat it"
+            )
+        if staged.encoded != before.encoded:
+            engine.commit({key: staged}, labels)

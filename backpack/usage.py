@@ -24,6 +24,7 @@ def measure(history: History, budget: int, *, by_key: bool = False) -> Usage:
         commits_retained=len(history.seqs),
         versions=history.versions,
         references=history.references,
+        pins=history.pins,
         keys=len(history.current),
         by_key=_by_key(history) if by_key else None,
     )

@@ -1,0 +1,89 @@
+"""What a Backpack is wired from, and which settings cannot work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from backpack.budget import MINIMUM_BUDGET
+from backpack.errors import ConfigError
+from backpack.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from backpack.protocols import (
+        Codec,
+        PruningPolicy,
+        ReferencePolicy,
+        SizingPolicy,
+        StoragePolicy,
+    )
+
+__all__ = ["Settings"]
+
+#: ``{setting: the methods it must have}``.
+_METHODS: Final = {
+    "sizing": ("__call__",),
+    "reference": ("__call__",),
+    "storage": ("hold", "read"),
+    "pruning": ("__call__",),
+    "codec": ("encode", "decode"),
+    "clock": ("__call__",),
+}
+
+
+@frozen
+class Settings:
+    """What a Backpack is wired from.
+
+    Attributes:
+        max_history_size: The history budget, in bytes.
+        sizing: How many bytes is a value?
+        reference: Does history keep it, or a reference?
+        storage: How are superseded versions held?
+        pruning: Which commits go?
+        codec: Turns values into bytes and back.
+        clock: Tells the time, in seconds since the epoch.
+
+    Raises:
+        ConfigError: Names the setting, what it is and what it may be.
+    """
+
+    max_history_size: int
+    sizing: SizingPolicy
+    reference: ReferencePolicy
+    storage: StoragePolicy
+    pruning: PruningPolicy
+    codec: Codec
+    clock: Callable[[], float]
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work."""
+        self._check_budget()
+        for setting, methods in _METHODS.items():
+            for method in methods:
+                _check_method(setting, getattr(self, setting), method)
+
+    def _check_budget(self) -> None:
+        budget = self.max_history_size
+        if budget < MINIMUM_BUDGET:
+            raise ConfigError(
+                f"{budget:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
+                field="max_history_size",
+            )
+        limit = getattr(self.reference, "max_value_size", None)
+        if isinstance(limit, int) and limit > budget:
+            raise ConfigError(
+                f"{format_size(limit)} is more than max_history_size, {format_size(budget)}: such "
+                "values could never enter the history; lower the one or raise the other",
+                field="reference.max_value_size",
+            )
+
+
+def _check_method(setting: str, policy: object, method: str) -> None:
+    if isinstance(policy, type):
+        raise ConfigError(f"{policy.__name__} is a class; pass an instance of it", field=setting)
+    if not callable(getattr(policy, method, None)):
+        raise ConfigError(f"{type(policy).__name__} has no method {method}", field=setting)

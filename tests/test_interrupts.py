@@ -1,0 +1,131 @@
+"""F1 at every instruction: an interruption anywhere leaves the state as before or as after."""
+
+from __future__ import annotations
+
+import dis
+import linecache
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+import backpack.engine
+from backpack import Backpack
+from backpack.audit import audit
+from backpack.policies import Oldest, Stub
+
+FOLDER = str(Path(backpack.engine.__file__).parent)
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt at the n-th place in the library where a signal can arrive.
+
+    The interpreter looks for signals where a function starts, where a loop goes round, and
+    behind a call; never between the end of a ``with`` block and the call that leaves it.
+    """
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.places = 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(FOLDER):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode" and frame.f_lasti in interruptible(frame.f_code):
+            self.places += 1
+            if self.places == self.at:
+                raise KeyboardInterrupt
+        return self
+
+    def run(self, operation: Callable[[], object]) -> bool:
+        """Return whether the operation was interrupted."""
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            operation()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+
+@cache
+def interruptible(code: CodeType) -> frozenset[int]:
+    """Return the offsets of the instructions at which a signal can be delivered."""
+    offsets = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("RESUME", "JUMP_BACKWARD") or "CALL" in instruction.opname:
+            line = instruction.positions.lineno if instruction.positions else None
+            text = linecache.getline(code.co_filename, line or 0)
+            if not text.lstrip().startswith("with "):
+                offsets.add(instruction.offset)
+    return frozenset(offsets)
+
+
+def filled() -> Backpack:
+    """Return a Backpack whose next large pack must prune, with removals and a transaction."""
+    bp = Backpack(
+        max_history_size=4500, reference=Stub(1500), pruning=Oldest(fraction=0.4), clock=lambda: 0.0
+    )
+    for number in range(4):
+        bp.pack("a", "a" * 200 + str(number), by="node", tags=("t",))
+        bp.pack(f"b{number % 3}", number)
+        if number % 2:
+            bp.remove("a")
+    bp.pack("big", "x" * 2000)
+    return bp
+
+
+def shown(bp: Backpack) -> object:
+    """Return everything a Backpack answers, its own code left out."""
+    return (
+        [(commit.seq, commit.changes, commit.tags) for commit in bp.history()],
+        [bp.snapshot(commit).to_dict() for commit in bp.history()],
+        dict(bp),
+        bp.memory_usage(by_key=True),
+    )
+
+
+OPERATIONS: dict[str, Callable[[Backpack], object]] = {
+    "pack that prunes": lambda bp: bp.pack("big", "y" * 1400),
+    "pack a new key": lambda bp: bp.pack("new", [1, 2, 3], by="new node", tags=("new",)),
+    "remove": lambda bp: bp.remove("b1"),
+    "clear": lambda bp: bp.clear(),
+    "transaction": lambda bp: bp.update({"a": 1, "b0": 2, "c": 3}),
+    "tag": lambda bp: bp.tag(bp.history()[2], "one", "two"),
+    "pin": lambda bp: bp.pin(bp.history()[2]),
+    "rollback": lambda bp: bp.rollback(bp.history()[2]),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_interruption_leaves_the_state_before_or_after(name: str) -> None:
+    """Wherever an operation is interrupted, what is seen is the state before it or after it.
+
+    Where the interruption left a plan to be finished, the finishing is interrupted too.
+    """
+    operation = OPERATIONS[name]
+    before, done = filled(), filled()
+    operation(done)
+    allowed = [shown(before), shown(done)]
+    seen = set()
+    for at in range(1, 100_000):
+        bp = filled()
+        if not Interrupter(at).run(lambda: operation(bp)):  # noqa: B023
+            break
+        if bp._engine.history._pending is not None:
+            Interrupter(at % 7 + 2).run(bp.memory_usage)
+        state = shown(bp)
+        assert state in allowed, f"interrupted at place {at}"
+        assert audit(bp) == []
+        seen.add(allowed.index(state))
+        bp.pack("b1", "and it goes on")
+        assert audit(bp) == []
+    assert at > 20
+    assert seen == {0, 1}

@@ -1,0 +1,61 @@
+"""B3: "50 MiB" means 50 MiB of real memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import gc, json, sys, tracemalloc
+from backpack import Backpack
+from backpack.policies import Full, Compressed
+
+size, budget, packs, keys, storage = json.loads(sys.argv[1])
+value = "0123456789abcdef" * (size // 16 + 1)
+def make():
+    policy = Full() if storage == "full" else Compressed()
+    return Backpack(max_history_size=budget, storage=policy)
+warm = make()
+for number in range(50):
+    warm.pack("k", f"{number:08}" + value[: size - 8], by="worker")
+gc.collect()
+tracemalloc.start()
+real = tracemalloc.get_traced_memory()[0]
+bp = make()
+for number in range(packs):
+    bp.pack(f"key-{number % keys}", f"{number:08}" + value[: size - 8], by=f"worker-{number % 5}")
+gc.collect()
+real = tracemalloc.get_traced_memory()[0] - real
+after = bp.memory_usage()
+print(json.dumps({
+    "real": real,
+    "accounted": after.history_bytes + after.current_bytes,
+    "pruned": after.commits_pruned,
+    "full": after.history_bytes / after.budget_bytes,
+}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "budget", "packs", "keys", "storage"),
+    [
+        (50_000, "20 MiB", 1_000, 1, "full"),
+        (100, "4 MiB", 20_000, 1, "full"),
+        (100, "4 MiB", 20_000, 500, "full"),
+        (2_000, "4 MiB", 20_000, 20, "compressed"),
+    ],
+)
+def test_real_memory_is_what_the_account_says(
+    size: int, budget: str, packs: int, keys: int, storage: str
+) -> None:
+    """The memory a filled history really takes is at most 1.10 times its account."""
+    argument = json.dumps([size, budget, packs, keys, storage])
+    command = [sys.executable, "-c", PROGRAM, argument]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seen = json.loads(done.stdout)
+    assert seen["pruned"] > 0
+    assert seen["full"] > 0.75
+    assert seen["real"] <= 1.10 * seen["accounted"], seen
