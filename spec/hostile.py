@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen, mutable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         SupersededVersion,
     )
 
-__all__ = ["MISDEEDS", "Saboteur", "Sabotage"]
+__all__ = ["MISDEEDS", "Sabotage", "Saboteur"]
 
 #: ``{axis: ways to break its contract}``.
 MISDEEDS: Final = {
@@ -49,7 +49,7 @@ MISDEEDS: Final = {
 }
 
 
-class Sabotage(Exception):  # noqa: N818 - it is no error of ours
+class Sabotage(Exception):
     """What a hostile policy raises."""
 
 
@@ -63,6 +63,7 @@ class Saboteur:
         misdeed: How; one of :data:`MISDEEDS`.
         fired: Whether it did.
         calls: How often a pruning policy was asked.
+        watch: Called with every request to the pruning policy.
     """
 
     backpack: Backpack | None = None
@@ -70,6 +71,7 @@ class Saboteur:
     misdeed: str = ""
     fired: bool = False
     calls: int = 0
+    watch: list[Callable[[PruneRequest], object]] = field(factory=list)
 
     def __deepcopy__(self, memo: object) -> Saboteur:
         return Saboteur()  # A fork's policies behave until they are told otherwise.
@@ -143,12 +145,11 @@ class HostilePruning:
 
     inner: PruningPolicy
     saboteur: Saboteur
-    watch: list[Any] = field(factory=list, eq=False)
 
     def __call__(self, request: PruneRequest) -> Iterable[str]:
         """Choose, or misbehave."""
         self.saboteur.calls += 1
-        for look in self.watch:
+        for look in self.saboteur.watch:
             look(request)
         misdeed = self.saboteur.strikes("pruning")
         if misdeed is None:
@@ -156,7 +157,7 @@ class HostilePruning:
         good = [each.id for each in request.candidates]
         return self._misbehave(misdeed, request, good)
 
-    def _misbehave(self, misdeed: str, request: PruneRequest, good: list[str]) -> Any:
+    def _misbehave(self, misdeed: str, request: PruneRequest, good: list[str]) -> Iterable[str]:
         backpack = self.saboteur.backpack
         retained = [] if backpack is None else backpack.history()
         never = f"{request.head.seq + 1}-{request.head.origin}"
@@ -174,7 +175,8 @@ class HostilePruning:
             "late": self._late(good),
             "reenter": good,
         }
-        return answers[misdeed]
+        answer: Iterable[str] = answers[misdeed]
+        return answer
 
     @staticmethod
     def _endless(good: list[str]) -> Iterator[str]:

@@ -87,8 +87,10 @@ def check_budget(backpack: Backpack) -> None:
     require(
         usage.history_bytes <= usage.peak_history_bytes <= usage.budget_bytes,
         "B1",
-        lambda: f"Now {usage.history_bytes}, peak {usage.peak_history_bytes}, "
-        f"budget {usage.budget_bytes} bytes.",
+        lambda: (
+            f"Now {usage.history_bytes}, peak {usage.peak_history_bytes}, "
+            f"budget {usage.budget_bytes} bytes."
+        ),
     )
     for fault in audit(backpack):
         raise LawBroken("B2", fault)
@@ -180,7 +182,7 @@ def check_snapshot(backpack: Backpack, model: Model, seq: int) -> None:
             require(
                 same(value, version.value),
                 "R2" if version.left_out else "S1",
-                lambda: f"Commit {seq} shows {key}={value!r:.200}, not {version.value!r:.200}.",  # noqa: B023
+                lambda: f"Commit {seq} shows {key}={value!r:.200}, not {version.value!r:.200}.",
             )
             continue
         require(
@@ -189,7 +191,7 @@ def check_snapshot(backpack: Backpack, model: Model, seq: int) -> None:
             and value.reason
             and value.hint,
             "R2",
-            lambda: f"Commit {seq} shows {key}={value!r:.200} for a left-out value.",  # noqa: B023
+            lambda: f"Commit {seq} shows {key}={value!r:.200} for a left-out value.",
         )
         try:
             read = snapshot[key]

@@ -40,7 +40,8 @@ from backpack.spec.hostile import (
 )
 from backpack.spec.laws import check_laws, check_snapshot, require
 from backpack.spec.model import REMOVED, Model
-from backpack.spec.values import same, sized, spoil, values
+from backpack.spec.spoil import spoil
+from backpack.spec.values import same, sized, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BackpackMachine", "machine_for"]
 
+#: There is a commit to draw.
+_begun = precondition(lambda self: bool(self.model.commits))
 _KEYS = ("plan", "messages", "k", "tool/search", "ключ")
 _NODES = (None, "planner", "worker")
 _TAGS = ("decided", "draft")
@@ -93,7 +96,7 @@ class BackpackMachine(RuleBasedStateMachine):
         self.backpack = backpack
         self.saboteur = pruning.saboteur
         self.saboteur.backpack = backpack
-        pruning.watch[:] = [self.look_inside]
+        self.saboteur.watch[:] = [self.look_inside]
         self.model = Model(backpack.code, self.measure)
         backpack.subscribe(self.hear)
 
@@ -155,7 +158,7 @@ class BackpackMachine(RuleBasedStateMachine):
     def pack(self, program: list[tuple[str, Any]], by: str | None) -> None:
         """Pack values; then spoil the caller's objects."""
         for key, value in program:
-            self.commit(lambda: self.backpack.pack(key, value, by=by), {key: value})  # noqa: B023
+            self.commit(lambda: self.backpack.pack(key, value, by=by), {key: value})
             spoil(value)
             self.require_unspoiled("the caller's object was changed after it was packed")
 
@@ -175,7 +178,7 @@ class BackpackMachine(RuleBasedStateMachine):
         for key, beside, small in program:
             value = data.draw(sized(self.limit // 5 if small else self.limit + beside))
             self.commit(
-                lambda: self.backpack.pack(key, value, tags=tags, note="n" * 9),  # noqa: B023
+                lambda: self.backpack.pack(key, value, tags=tags, note="n" * 9),
                 {key: value},
             )
 
@@ -186,7 +189,7 @@ class BackpackMachine(RuleBasedStateMachine):
             if key in self.backpack:
                 value = self.backpack.unpack(key)
                 before = self.backpack.memory_usage().versions
-                self.commit(lambda: self.backpack.pack(key, value), {key: value})  # noqa: B023
+                self.commit(lambda: self.backpack.pack(key, value), {key: value})
                 after = self.backpack.memory_usage().versions
                 require(after <= before, "S4", "Packing an equal value made a version.")
 
@@ -195,9 +198,9 @@ class BackpackMachine(RuleBasedStateMachine):
         """Remove keys, and see missing ones refused."""
         for key in keys:
             if key in self.model.current():
-                self.commit(lambda: self.backpack.remove(key), {key: REMOVED})  # noqa: B023
+                self.commit(lambda: self.backpack.remove(key), {key: REMOVED})
             else:
-                self.expect(UnknownKey, lambda: self.backpack.remove(key))  # noqa: B023
+                self.expect(UnknownKey, lambda: self.backpack.remove(key))
 
     @rule(
         changes=st.dictionaries(
@@ -257,6 +260,7 @@ class BackpackMachine(RuleBasedStateMachine):
 
     # --- looking back ------------------------------------------------------------------------
 
+    @_begun
     @rule(data=st.data())
     def look_back(self, data: st.DataObject) -> None:
         """Open a commit, dead or alive, and keep the view; spoil what it gave."""
@@ -284,13 +288,14 @@ class BackpackMachine(RuleBasedStateMachine):
                 check_snapshot(backpack, model, snapshot.commit.seq)
                 continue
             event("a view outlived its commit")
-            for read in (snapshot.to_dict, lambda: snapshot["k"], lambda: len(snapshot)):  # noqa: B023
+            for read in (snapshot.to_dict, lambda: snapshot["k"], lambda: len(snapshot)):
                 try:
                     read()
                 except CommitPruned:
                     continue
                 require(False, "P2", "A view of a pruned commit still answers.")
 
+    @_begun
     @rule(data=st.data())
     def diff(self, data: st.DataObject) -> None:
         """Compare two commits."""
@@ -309,6 +314,7 @@ class BackpackMachine(RuleBasedStateMachine):
         require(diff.removed.keys() == before.keys() - after.keys(), "S1", f"{diff!r:.300}")
         require(diff.changed.keys() == changed, "S1", f"{diff!r:.300}")
 
+    @_begun
     @rule(data=st.data())
     def rollback(self, data: st.DataObject) -> None:
         """Make an old state the current one again."""
@@ -358,6 +364,7 @@ class BackpackMachine(RuleBasedStateMachine):
 
     # --- keeping commits ---------------------------------------------------------------------
 
+    @_begun
     @rule(data=st.data(), tag=st.sampled_from(_TAGS), on=st.booleans())
     def tag(self, data: st.DataObject, tag: str, on: bool) -> None:
         """Tag a commit, or take the tag off."""
@@ -375,6 +382,7 @@ class BackpackMachine(RuleBasedStateMachine):
         self.model.retag(recorded.seq, tags)
         require(commit == recorded.commit, "S1", f"tag() returned {commit}.")
 
+    @_begun
     @rule(data=st.data(), on=st.booleans())
     def pin(self, data: st.DataObject, on: bool) -> None:
         """Pin a commit, or let it go."""

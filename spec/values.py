@@ -1,0 +1,400 @@
+"""Values to test with: strategies for all that can be packed, and what it means to be the same.
+
+Nothing here uses the codec, so that it can bear witness for any.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+import struct
+import sys
+import zoneinfo
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, time, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from attrs import field, frozen
+from attrs import fields as attrs_fields
+from hypothesis import strategies as st
+
+__all__ = [
+    "Colour",
+    "Level",
+    "Message",
+    "Mode",
+    "Plan",
+    "Point",
+    "Rights",
+    "Tally",
+    "hashables",
+    "json_values",
+    "records",
+    "same",
+    "scalars",
+    "sized",
+    "values",
+]
+
+
+# --- classes to make values of -----------------------------------------------------------------
+
+
+class Colour(enum.Enum):
+    """An Enum whose values are no scalars."""
+
+    RED = (1, 0, 0)
+    GREEN = (0, 1, 0)
+
+
+class Level(enum.IntEnum):
+    """An Enum whose members equal ints."""
+
+    LOW = 1
+    HIGH = 2
+
+
+class Mode(enum.StrEnum):
+    """An Enum whose members equal strings."""
+
+    FAST = "fast"
+    SAFE = "safe"
+
+
+class Rights(enum.Flag):
+    """A Flag, whose members combine to ones without a name."""
+
+    READ = 1
+    WRITE = 2
+    RUN = 4
+
+
+class Point(NamedTuple):
+    """A NamedTuple."""
+
+    x: object
+    y: object = None
+
+
+@dataclasses.dataclass
+class Message:
+    """A dataclass with a field that ``__init__`` does not take."""
+
+    role: str
+    content: object
+    length: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.length = len(self.role)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """A frozen dataclass with slots."""
+
+    goal: object
+    steps: object = ()
+
+
+@frozen(cache_hash=True)
+class Tally:
+    """A frozen attrs class with slots, a private field and a hash it keeps."""
+
+    label: object
+    _count: object = field(default=0)
+
+
+# --- strategies --------------------------------------------------------------------------------
+
+
+def _texts() -> st.SearchStrategy[str]:
+    # Surrogates stand alone in text cut in the middle of a pair.
+    return st.text(max_size=12) | st.text(st.characters(exclude_categories=()), max_size=6)
+
+
+def _ints() -> st.SearchStrategy[int]:
+    edges = [sign * 2**bits + step for bits in (7, 8, 63, 64, 128) for sign in (1, -1)
+             for step in (-1, 0, 1)]  # fmt: skip
+    return st.integers(-300, 300) | st.sampled_from(edges) | st.integers()
+
+
+def _zones() -> st.SearchStrategy[timezone | zoneinfo.ZoneInfo]:
+    offsets = st.timedeltas(timedelta(hours=-23), timedelta(hours=23))
+    return st.one_of(
+        st.just(UTC),
+        st.builds(timezone, offsets),
+        st.builds(timezone, offsets, st.text(max_size=4)),
+        st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns"]).map(zoneinfo.ZoneInfo),
+    )
+
+
+def _datetimes() -> st.SearchStrategy[datetime]:
+    moments = st.datetimes(timezones=st.none() | _zones(), allow_imaginary=True)
+    return st.builds(lambda moment, fold: moment.replace(fold=fold), moments, st.integers(0, 1))
+
+
+def _times() -> st.SearchStrategy[time]:
+    moments = st.times(timezones=st.none() | _zones())
+    return st.builds(lambda moment, fold: moment.replace(fold=fold), moments, st.integers(0, 1))
+
+
+def _decimals() -> st.SearchStrategy[Decimal]:
+    odd = ["sNaN", "-sNaN7", "NaN123", "-0E+3", "0.00", "1E+999999", "-1E-999999", "Infinity"]
+    return st.decimals() | st.sampled_from(odd).map(Decimal)
+
+
+def _paths() -> st.SearchStrategy[PurePath]:
+    parts = st.lists(st.text("ab .é", max_size=3), max_size=3)
+    kinds = st.sampled_from([PurePosixPath, PureWindowsPath, type(Path())])
+    return st.builds(lambda kind, texts: kind(*texts), kinds, parts)
+
+
+def _enums() -> st.SearchStrategy[enum.Enum]:
+    members: list[enum.Enum] = [*Colour, *Level, *Mode]
+    return st.sampled_from(members) | st.integers(0, 7).map(Rights)
+
+
+def _hashable_scalars() -> st.SearchStrategy[object]:
+    return st.one_of(
+        st.none(),
+        st.booleans(),
+        _ints(),
+        st.floats(),
+        st.complex_numbers(),
+        _texts(),
+        st.binary(max_size=12),
+        _datetimes(),
+        st.dates(),
+        _times(),
+        st.timedeltas(),
+        _decimals().filter(lambda number: not number.is_snan()),
+        st.uuids(),
+        _paths(),
+        _enums(),
+    )
+
+
+def scalars() -> st.SearchStrategy[object]:
+    """Return values that hold no others, falsy ones and every edge of a type among them."""
+    falsy: list[object] = [None, False, 0, 0.0, -0.0, "", b"", Decimal(), timedelta(), Rights(0)]
+    return st.one_of(
+        st.sampled_from(falsy),
+        _hashable_scalars(),
+        _decimals(),
+        st.binary(max_size=12).map(bytearray),
+    )
+
+
+def hashables(max_leaves: int = 5) -> st.SearchStrategy[Any]:
+    """Return values that can be a key of a dict or an element of a set.
+
+    Args:
+        max_leaves: Scalars in one of them, about, at most.
+    """
+    return st.recursive(
+        _hashable_scalars(),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(tuple),
+            st.frozensets(inner, max_size=3),
+            st.builds(Point, inner, inner),
+            st.builds(Plan, inner, inner),
+            st.builds(Tally, inner, inner),
+        ),
+        max_leaves=max_leaves,
+    )
+
+
+def records(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[object]:
+    """Return instances of the record classes of this module.
+
+    Args:
+        inner: What they hold.
+    """
+    return st.one_of(
+        st.builds(Point, inner, inner),
+        st.builds(Message, st.text(max_size=5), inner),
+        st.builds(Plan, inner, inner),
+        st.builds(Tally, inner, inner),
+    )
+
+
+def values(max_leaves: int = 12) -> st.SearchStrategy[object]:
+    """Return values of every type the standard library has that can be packed, nested.
+
+    Args:
+        max_leaves: Scalars in one of them, about, at most.
+    """
+    return st.recursive(
+        scalars(),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4),
+            st.lists(inner, max_size=4).map(tuple),
+            st.dictionaries(st.text(max_size=4), inner, max_size=4),
+            st.dictionaries(hashables(), inner, max_size=3),
+            st.sets(hashables(), max_size=4),
+            st.frozensets(hashables(), max_size=4),
+            records(inner),
+        ),
+        max_leaves=max_leaves,
+    )
+
+
+def json_values(max_leaves: int = 20) -> st.SearchStrategy[object]:
+    """Return what an agent's state mostly is: dicts with str keys, lists, and plain scalars.
+
+    Args:
+        max_leaves: Scalars in one of them, about, at most.
+    """
+    leaves = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.floats(allow_nan=False),
+        st.text(max_size=20),
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+        max_leaves=max_leaves,
+    )
+
+
+def sized(size: int) -> st.SearchStrategy[object]:
+    """Return values whose encoded size is near a limit: a little under, at it, a little over.
+
+    Args:
+        size: The limit in bytes. A text of so many characters has so many bytes of content, plus
+            a few that any encoding adds.
+    """
+    near = st.integers(max(0, size - 12), size + 12)
+
+    def of(length: int) -> st.SearchStrategy[object]:
+        text = "".join(chr(97 + at * at % 26) for at in range(length))
+        makers: list[Callable[[], object]] = [
+            lambda: text,
+            text.encode,
+            lambda: {"role": "user", "content": text[24:]},
+            lambda: [text[: length // 2], text[length // 2 :]],
+        ]
+        return st.sampled_from(makers).map(lambda make: make())
+
+    return near.flatmap(of)
+
+
+# --- sameness ----------------------------------------------------------------------------------
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two values are the same, type for type, at every level.
+
+    Stricter than ``==``: 1, 1.0 and True differ, so do 0.0 and -0.0, so do two dicts in another
+    order, two times that name the same moment, and two records of which one holds more. And not
+    as strict: NaN is the same as NaN.
+
+    It depends on no recursion limit.
+
+    >>> same([1, float("nan")], [1, float("nan")])
+    True
+    >>> same({"a": 1}, {"a": True})
+    False
+    """
+    pairs: list[tuple[Any, Any]] = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, set | frozenset):
+            if not _same_elements(left, right):
+                return False
+            continue
+        inside = _parts(left)
+        if inside is None:
+            if _mark(left) != _mark(right):
+                return False
+            continue
+        names, parts = inside
+        right_names, right_parts = _parts(right) or ([], [])
+        if len(names) != len(right_names):
+            return False
+        pairs += zip(names, right_names, strict=True)
+        pairs += zip(parts, right_parts, strict=True)
+    return True
+
+
+def _parts(value: Any) -> tuple[list[object], list[object]] | None:
+    """Return what a value holds, and under which names; None where it holds nothing."""
+    if isinstance(value, enum.Enum):
+        return None
+    if type(value) is dict:
+        return list(value), list(value.values())
+    if isinstance(value, list | tuple):
+        return list(range(len(value))), list(value)
+    if dataclasses.is_dataclass(value):
+        names = [item.name for item in dataclasses.fields(value)]
+    elif hasattr(type(value), "__attrs_attrs__"):
+        names = [item.name for item in attrs_fields(type(value))]
+    else:
+        return _model_parts(value)
+    held = [name for name in names if hasattr(value, name)]
+    others = sorted(getattr(value, "__dict__", {}).keys() - set(held) - {"_attrs_cached_hash"})
+    return [*held, *others], [getattr(value, name) for name in [*held, *others]]
+
+
+def _model_parts(value: Any) -> tuple[list[object], list[object]] | None:
+    names = ["__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"]
+    if not hasattr(type(value), "__pydantic_fields_set__"):
+        return None
+    return list(names), [getattr(value, name) for name in names]
+
+
+def _mark(value: Any) -> object:
+    """Return something equal for two values of one type if and only if they are the same."""
+    if isinstance(value, enum.Enum):
+        return id(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return bytes.__getitem__(value, slice(None))
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else struct.pack(">d", value)
+    if isinstance(value, complex):
+        return _mark(value.real), _mark(value.imag)
+    if isinstance(value, Decimal):
+        return value.as_tuple()
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None), value.fold, _zone_mark(value.tzinfo)
+    if isinstance(value, time):
+        return value.replace(tzinfo=None), value.fold, _zone_mark(value.tzinfo)
+    if isinstance(value, UUID):
+        return value.bytes, value.is_safe
+    if isinstance(value, PurePath):
+        return value, str(value)
+    np = sys.modules.get("numpy")
+    if np is not None and isinstance(value, np.ndarray | np.generic):
+        flags = value.flags
+        order = flags.c_contiguous, flags.f_contiguous, flags.writeable
+        return value.dtype, value.shape, order, value.tobytes(), str(value)
+    return value
+
+
+def _zone_mark(zone: object) -> object:
+    if isinstance(zone, zoneinfo.ZoneInfo):
+        return zone.key
+    return type(zone), repr(zone)
+
+
+def _same_elements(one: Iterable[object], other: Iterable[object]) -> bool:
+    """Whether each element of one has its own in the other; sets here are small."""
+    rest = list(other)
+    for element in one:
+        for at, candidate in enumerate(rest):
+            if same(element, candidate):
+                del rest[at]
+                break
+        else:
+            return False
+    return not rest
