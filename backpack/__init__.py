@@ -8,8 +8,6 @@
 {'steps': ['search']}
 """
 
-from importlib.metadata import version
-
 from backpack.codec import MsgpackCodec, UnsafePickleCodec
 from backpack.container import Backpack
 from backpack.errors import (
@@ -50,7 +48,7 @@ from backpack.records import (
 from backpack.snapshot import Snapshot
 from backpack.transaction import Transaction
 
-__version__ = version("backpack-memory")
+__version__ = "0.1.0"
 
 __all__ = [
     "Backpack",

@@ -7,9 +7,8 @@ silent until the application has: a library has no business on an unsuspecting p
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
-
-import structlog
 
 from backpack.records import Committed, Pruned, Referenced, Refused
 
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Events", "log"]
 
-_logger = structlog.get_logger("backpack")
-
 
 def log(level: str, event: str, **fields: object) -> None:
     """Log an event, if the application has configured structlog."""
-    if structlog.is_configured():
-        getattr(_logger, level)(event, **fields)
+    # Whoever configured structlog has imported it; importing it for nobody would cost more time
+    # than the rest of the package.
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        getattr(structlog.get_logger("backpack"), level)(event, **fields)
 
 
 class Events:
