@@ -52,6 +52,14 @@ __all__ = ["BackpackMachine", "machine_for"]
 
 #: There is a commit to draw.
 _begun = precondition(lambda self: bool(self.model.commits))
+#: Mostly simple values, which are drawn fast and make long histories; now and then of any type.
+_values = st.one_of(
+    st.integers(),
+    st.text(max_size=20),
+    st.lists(st.integers(), max_size=5),
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.text(max_size=3), max_size=2), max_size=3),
+    values(max_leaves=4),
+)
 _KEYS = ("plan", "messages", "k", "tool/search", "ключ")
 _NODES = (None, "planner", "worker")
 _TAGS = ("decided", "draft")
@@ -150,9 +158,7 @@ class BackpackMachine(RuleBasedStateMachine):
             self.model.record(commit, changes)
 
     @rule(
-        program=st.lists(
-            st.tuples(st.sampled_from(_KEYS), values(max_leaves=6)), min_size=1, max_size=6
-        ),
+        program=st.lists(st.tuples(st.sampled_from(_KEYS), _values), min_size=1, max_size=6),
         by=st.sampled_from(_NODES),
     )
     def pack(self, program: list[tuple[str, Any]], by: str | None) -> None:
@@ -204,7 +210,7 @@ class BackpackMachine(RuleBasedStateMachine):
 
     @rule(
         changes=st.dictionaries(
-            st.sampled_from(_KEYS), st.one_of(st.just(REMOVED), values(max_leaves=4)), max_size=5
+            st.sampled_from(_KEYS), st.one_of(st.just(REMOVED), _values), max_size=5
         ),
         fails=st.booleans(),
     )
@@ -231,7 +237,7 @@ class BackpackMachine(RuleBasedStateMachine):
         else:
             self.commit(attempt, changes)
 
-    @rule(key=st.sampled_from(_KEYS), value=values(max_leaves=3))
+    @rule(key=st.sampled_from(_KEYS), value=_values)
     def edit(self, key: str, value: Any) -> None:
         """Change a value in place."""
         current = self.model.current().get(key)
