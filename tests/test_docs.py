@@ -1,0 +1,99 @@
+"""What the documents show is what happens."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import backpack
+from backpack.budget import (
+    CHAIN_BYTES,
+    CHANGE_BYTES,
+    COMMIT_BYTES,
+    NAME_BYTES,
+    OWNED_BYTES,
+    REFERENCE_BYTES,
+    VERSION_BYTES,
+)
+from backpack.spec.laws import LAWS
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+MODULES = sorted(
+    name
+    for _, name, _ in pkgutil.walk_packages(backpack.__path__, "backpack.")
+    if name != "backpack.__main__"
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_example_in_a_document_runs(path: Path) -> None:
+    """Interactive examples print what the document says they print."""
+    results = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
+    assert 0 == results.failed
+
+
+@pytest.mark.parametrize("name", ["backpack", *MODULES])
+def test_every_example_in_a_docstring_runs(name: str) -> None:
+    """Interactive examples print what the docstring says they print."""
+    assert 0 == doctest.testmod(importlib.import_module(name)).failed
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_in_a_document_leads_somewhere(path: Path) -> None:
+    """Relative links name files that are there."""
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_account_is_documented_to_the_byte() -> None:
+    """The design note names the costs that are charged."""
+    text = (ROOT / "docs" / "design" / "0002-the-account.md").read_text(encoding="utf-8")
+    for sentence in (
+        f"{COMMIT_BYTES} bytes, {CHANGE_BYTES} for every key it changed, {OWNED_BYTES} for every",
+        f"| a superseded version | {VERSION_BYTES} bytes and",
+        f"| a reference in its place | {VERSION_BYTES + REFERENCE_BYTES} bytes and",
+        f"| a removal | {VERSION_BYTES} bytes |",
+        f"| a key with superseded versions | {CHAIN_BYTES} bytes |",
+        f"mention | {NAME_BYTES} bytes and its text",
+    ):
+        assert sentence in text
+
+
+def test_every_law_is_documented() -> None:
+    """The document names the laws that are checked, in their words."""
+    text = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
+    assert [f"| {law} | {sentence} |" for law, sentence in LAWS.items()] == re.findall(
+        r"^\| [A-Z]\d \| .* \|$", text, re.MULTILINE
+    )
+
+
+def test_continuous_integration_calls_the_test_command_of_the_readme() -> None:
+    """What lands has passed what a newcomer is told to run."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (pattern,) = re.findall(r"sed -n 's/(.*)/\\1/p' README.md", script)
+    pattern = pattern.replace(r"\(", "(").replace(r"\)", ")")
+    (command,) = re.findall(
+        pattern.rstrip("/"), (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert command.endswith(".venv-test/bin/pytest")
+
+
+def test_the_laws_hold_without_assertions() -> None:
+    """``python -O`` changes no verdict."""
+    program = (
+        "from backpack.spec import LawBroken, require\n"
+        "try:\n    require(False, 'B1', 'seen')\n"
+        "except LawBroken as broken:\n    print(broken.law, broken)\n"
+    )
+    command = [sys.executable, "-O", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"B1 B1 is broken: {LAWS['B1']} seen" == done.stdout.strip()
