@@ -8,7 +8,7 @@ from enum import Enum
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
-from backpack.budget import recount
+from backpack.budget import commit_cost, held_cost, names_of, recount
 from backpack.history import TOMBSTONE
 from backpack.records import Reference
 
@@ -22,6 +22,9 @@ __all__ = ["audit", "real_bytes"]
 
 #: What the empty tables of a new history take, in bytes.
 _EMPTY_BYTES = 1024
+
+#: The identities of what the interpreter has once, whoever refers to it.
+_SINGLE = frozenset(map(id, (None, True, False, (), "set", "same", "removed", *range(-5, 257))))
 
 
 def audit(backpack: Backpack) -> list[str]:
@@ -52,12 +55,22 @@ def real_bytes(history: History) -> int:
     Walks the object graph and adds up what the interpreter says of each object, shared ones
     once.
     """
-    found: list[object] = [history.chains, history.seqs, history.retained, history.names]
-    seen: set[int] = set()
+    return real_size([history.chains, history.seqs, history.retained, history.names])
+
+
+def real_size(root: object, *left_out: object) -> int:
+    """Return what an object and all it refers to take in memory, in bytes.
+
+    Args:
+        root: The object.
+        *left_out: Objects that somebody else pays for.
+    """
+    found = [root]
+    seen = set(map(id, left_out))
     total = 0
     while found:
         each = found.pop()
-        if id(each) in seen or isinstance(each, type | Enum):
+        if id(each) in seen or id(each) in _SINGLE or isinstance(each, type | Enum):
             continue
         seen.add(id(each))
         total += getsizeof(each)
@@ -70,6 +83,16 @@ def _memory(history: History) -> Iterator[str]:
     real, account = real_bytes(history), history.history_bytes
     if real > 1.10 * account + _EMPTY_BYTES:
         yield f"The history takes {real:,} bytes of memory, its account says {account:,}."
+    for key, chain in history.chains.items():
+        for held in chain.held:
+            size, cost = real_size(held), held_cost(held)
+            if size > 1.10 * cost:
+                yield f"A version of {key!r} takes {size:,} bytes, and is charged {cost:,}."
+    for retained in history.retained:
+        commit, cost = retained.commit, commit_cost(retained.commit, len(retained.owned))
+        size = real_size(retained, commit.origin, *names_of(commit), *retained.owned)
+        if size > 1.10 * cost:
+            yield f"Commit {commit.seq} takes {size:,} bytes, and is charged {cost:,}."
 
 
 def _accounts(history: History) -> Iterator[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from backpack.container import Backpack
+    from backpack.snapshot import Snapshot
     from backpack.spec.model import Model
 
 __all__ = ["LAWS", "LawBroken", "check_laws", "require"]
@@ -155,7 +156,7 @@ def check_versions(backpack: Backpack, model: Model) -> None:
 def check_snapshots(backpack: Backpack, model: Model) -> None:
     """S1, S2 and R2: every retained commit shows what the model remembers."""
     for commit in backpack.history():
-        check_snapshot(backpack, model, commit.seq)
+        check_snapshot(backpack.snapshot(commit.id), model)
     head = backpack.head
     if head is not None:
         shown, current = backpack.snapshot(head).to_dict(), dict(backpack)
@@ -166,9 +167,9 @@ def check_snapshots(backpack: Backpack, model: Model) -> None:
         )
 
 
-def check_snapshot(backpack: Backpack, model: Model, seq: int) -> None:
-    """S1 and R2, for one commit."""
-    snapshot = backpack.snapshot(model.commits[seq - 1].commit.id)
+def check_snapshot(snapshot: Snapshot, model: Model) -> None:
+    """S1 and R2, for a view of one retained commit."""
+    seq = snapshot.commit.seq
     shown, expected = snapshot.to_dict(), model.state_at(seq)
     require(
         shown.keys() == expected.keys() == set(snapshot),
@@ -184,6 +185,7 @@ def check_snapshot(backpack: Backpack, model: Model, seq: int) -> None:
                 "R2" if version.left_out else "S1",
                 lambda: f"Commit {seq} shows {key}={value!r:.200}, not {version.value!r:.200}.",
             )
+            require(same(snapshot[key], value), "S1", "[] and to_dict() do not agree.")
             continue
         require(
             isinstance(value, Unavailable)

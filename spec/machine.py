@@ -11,6 +11,7 @@ fail in the middle of what they are asked.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis import event
@@ -102,6 +103,8 @@ class BackpackMachine(RuleBasedStateMachine):
         if not isinstance(pruning, HostilePruning):
             raise TypeError("a machine's policies are hostile ones")
         self.backpack = backpack
+        self.committing = True
+        self.highest = 0
         self.saboteur = pruning.saboteur
         self.saboteur.backpack = backpack
         self.saboteur.watch[:] = [self.look_inside]
@@ -125,10 +128,12 @@ class BackpackMachine(RuleBasedStateMachine):
         require(usage.history_bytes <= usage.budget_bytes, "B1", f"In a callback: {usage}.")
         made = len(self.model.commits)
         require(usage.commits_made == made, "F1", "A policy sees a change before it is made.")
-        for candidate in request.candidates:
-            require(
-                candidate.commit.seq not in self.model.pinned, "P1", "A pinned commit is offered."
-            )
+        offered = [candidate.commit.seq for candidate in request.candidates]
+        require(not self.model.pinned.intersection(offered), "P1", "A pinned commit is offered.")
+        if made in offered:
+            event("the head is offered as the last resort")
+            require(offered == [made], "P1", "The head is offered though others are left.")
+            require(self.committing, "P1", "The head is offered though no other takes its place.")
 
     def hear(self, told: Event) -> None:
         """B1 from a subscriber's callback."""
@@ -167,6 +172,47 @@ class BackpackMachine(RuleBasedStateMachine):
             self.commit(lambda: self.backpack.pack(key, value, by=by), {key: value})
             spoil(value)
             self.require_unspoiled("the caller's object was changed after it was packed")
+
+    @rule(
+        key=st.sampled_from(_KEYS),
+        value=st.one_of(
+            st.lists(_values, max_size=2), st.dictionaries(st.text(max_size=2), _values)
+        ),
+        times=st.integers(2, 4),
+    )
+    def pack_one_object_again_and_again(self, key: str, value: Any, times: int) -> None:
+        """Pack the same object, changed in between: every commit has what it was then."""
+        for _ in range(times):
+            self.commit(lambda: self.backpack.pack(key, value), {key: value})
+            spoil(value)
+
+    @_begun
+    @rule(beside=st.sampled_from([-1, 0, 1]))
+    def fill_to_the_brim(self, beside: int) -> None:
+        """Make a commit that takes all the room there is, or a byte less or more."""
+        key, value = next(iter(self.model.current().items()), ("k", None))
+        self.commit(lambda: self.backpack.pack(key, value, note="n"), {key: value})
+        empty = self.backpack.memory_usage()
+        self.commit(lambda: self.backpack.pack(key, value, note="n"), {key: value})
+        before = self.backpack.memory_usage()
+        if before.commits_retained - empty.commits_retained != 1:
+            return
+        # A commit of the same kind costs the same, but for the length of its note.
+        cost = before.history_bytes - empty.history_bytes
+        length = 1 + before.headroom_bytes - cost + beside
+        if not 1 <= length <= 100_000 or before.versions != empty.versions:
+            return
+        note = "n" * length
+        self.commit(lambda: self.backpack.pack(key, value, note=note), {key: value})
+        after = self.backpack.memory_usage()
+        if beside <= 0:
+            event("filled to the brim")
+            require(
+                (after.headroom_bytes, after.commits_retained)
+                == (-beside, before.commits_retained + 1),
+                "B1",
+                f"What fits exactly does not: {before}, then {after}.",
+            )
 
     @rule(
         program=st.lists(
@@ -227,7 +273,9 @@ class BackpackMachine(RuleBasedStateMachine):
                     if value is REMOVED:
                         del transaction[key]
                     else:
-                        transaction[key] = value
+                        mine = deepcopy(value)
+                        transaction[key] = mine
+                        spoil(mine)
                 if fails:
                     raise ZeroDivisionError
             return transaction.commit
@@ -280,10 +328,11 @@ class BackpackMachine(RuleBasedStateMachine):
         spoil(snapshot.to_dict())
         for key in snapshot:
             spoil(snapshot.unpack(key))
+            require(key in snapshot, "S1", f"{key!r} is iterated over, but not contained.")
         for key in self.backpack:
             spoil(self.backpack.unpack(key))
         self.require_unspoiled("what a read had given was changed")
-        check_snapshot(self.backpack, self.model, recorded.seq)
+        check_snapshot(snapshot, self.model)
 
     @rule()
     def look_again(self) -> None:
@@ -291,10 +340,15 @@ class BackpackMachine(RuleBasedStateMachine):
         for backpack, model, snapshot in self.views:
             retained = {commit.seq for commit in backpack.history()}
             if snapshot.commit.seq in retained:
-                check_snapshot(backpack, model, snapshot.commit.seq)
+                check_snapshot(snapshot, model)
                 continue
             event("a view outlived its commit")
-            for read in (snapshot.to_dict, lambda: snapshot["k"], lambda: len(snapshot)):
+            for read in (
+                snapshot.to_dict,
+                lambda: snapshot["k"],
+                lambda: len(snapshot),
+                lambda: "k" in snapshot,
+            ):
                 try:
                     read()
                 except CommitPruned:
@@ -371,12 +425,16 @@ class BackpackMachine(RuleBasedStateMachine):
     # --- keeping commits ---------------------------------------------------------------------
 
     @_begun
-    @rule(data=st.data(), tag=st.sampled_from(_TAGS), on=st.booleans())
+    @rule(
+        data=st.data(),
+        tag=st.one_of(st.sampled_from(_TAGS), st.text("xyz", min_size=300, max_size=400)),
+        on=st.booleans(),
+    )
     def tag(self, data: st.DataObject, tag: str, on: bool) -> None:
         """Tag a commit, or take the tag off."""
         recorded = self.draw_commit(data)
         change = self.backpack.tag if on else self.backpack.untag
-        before = self.fingerprint()
+        before, self.committing = self.fingerprint(), False
         try:
             commit = change(recorded.commit, tag)
         except CommitPruned:
@@ -384,6 +442,8 @@ class BackpackMachine(RuleBasedStateMachine):
         except BudgetError:
             require(self.fingerprint() == before, "F1", "A refused tag changed the state.")
             return
+        finally:
+            self.committing = True
         tags = {*recorded.commit.tags, tag} if on else {*recorded.commit.tags} - {tag}
         self.model.retag(recorded.seq, tags)
         require(commit == recorded.commit, "S1", f"tag() returned {commit}.")
@@ -451,8 +511,12 @@ class BackpackMachine(RuleBasedStateMachine):
     @invariant()
     def laws(self) -> None:
         """Every law holds between operations."""
-        if hasattr(self, "model"):
-            check_laws(self.backpack, self.model)
+        if not hasattr(self, "model"):
+            return
+        usage = self.backpack.memory_usage()
+        self.highest = max(self.highest, usage.history_bytes)
+        require(usage.peak_history_bytes >= self.highest, "B1", f"The peak is forgotten: {usage}.")
+        check_laws(self.backpack, self.model)
 
     def expect(
         self,
