@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from attrs import field, frozen
-from attrs import fields as attrs_fields
 from hypothesis import strategies as st
 
 __all__ = [
@@ -110,6 +109,8 @@ class Tally:
 
 # --- strategies --------------------------------------------------------------------------------
 
+_FALSY: list[object] = [None, False, 0, 0.0, -0.0, "", b"", Decimal(), timedelta(), Rights(0)]
+
 
 def _texts() -> st.SearchStrategy[str]:
     # Surrogates stand alone in text cut in the middle of a pair.
@@ -117,8 +118,8 @@ def _texts() -> st.SearchStrategy[str]:
 
 
 def _ints() -> st.SearchStrategy[int]:
-    edges = [sign * 2**bits + step for bits in (7, 8, 63, 64, 128) for sign in (1, -1)
-             for step in (-1, 0, 1)]  # fmt: skip
+    bounds = [sign * 2**bits for bits in (7, 8, 63, 64, 128) for sign in (1, -1)]
+    edges = [bound + step for bound in bounds for step in (-1, 0, 1)]
     return st.integers(-300, 300) | st.sampled_from(edges) | st.integers()
 
 
@@ -159,7 +160,10 @@ def _enums() -> st.SearchStrategy[enum.Enum]:
 
 
 def _hashable_scalars() -> st.SearchStrategy[object]:
+    edges: list[object] = [math.nan, -0.0, "\ud800", "a\udfffb", 2**63, 2**64, -(2**63) - 1]
     return st.one_of(
+        st.sampled_from(edges),
+        st.sampled_from(_FALSY),
         st.none(),
         st.booleans(),
         _ints(),
@@ -180,9 +184,8 @@ def _hashable_scalars() -> st.SearchStrategy[object]:
 
 def scalars() -> st.SearchStrategy[object]:
     """Return values that hold no others, falsy ones and every edge of a type among them."""
-    falsy: list[object] = [None, False, 0, 0.0, -0.0, "", b"", Decimal(), timedelta(), Rights(0)]
     return st.one_of(
-        st.sampled_from(falsy),
+        st.sampled_from([*_FALSY, bytearray()]),
         _hashable_scalars(),
         _decimals(),
         st.binary(max_size=12).map(bytearray),
@@ -270,7 +273,6 @@ def sized(size: int) -> st.SearchStrategy[object]:
         size: The limit in bytes. A text of so many characters has so many bytes of content, plus
             a few that any encoding adds.
     """
-    near = st.integers(max(0, size - 12), size + 12)
 
     def of(length: int) -> st.SearchStrategy[object]:
         text = "".join(chr(97 + at * at % 26) for at in range(length))
@@ -282,7 +284,7 @@ def sized(size: int) -> st.SearchStrategy[object]:
         ]
         return st.sampled_from(makers).map(lambda make: make())
 
-    return near.flatmap(of)
+    return st.integers(max(0, size - 12), size + 12).flatmap(of)
 
 
 # --- sameness ----------------------------------------------------------------------------------
@@ -336,7 +338,7 @@ def _parts(value: Any) -> tuple[list[object], list[object]] | None:
     if dataclasses.is_dataclass(value):
         names = [item.name for item in dataclasses.fields(value)]
     elif hasattr(type(value), "__attrs_attrs__"):
-        names = [item.name for item in attrs_fields(type(value))]
+        names = [item.name for item in type(value).__attrs_attrs__]
     else:
         return _model_parts(value)
     held = [name for name in names if hasattr(value, name)]
@@ -365,9 +367,7 @@ def _mark(value: Any) -> object:
         return _mark(value.real), _mark(value.imag)
     if isinstance(value, Decimal):
         return value.as_tuple()
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None), value.fold, _zone_mark(value.tzinfo)
-    if isinstance(value, time):
+    if isinstance(value, datetime | time):
         return value.replace(tzinfo=None), value.fold, _zone_mark(value.tzinfo)
     if isinstance(value, UUID):
         return value.bytes, value.is_safe
