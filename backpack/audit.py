@@ -50,12 +50,13 @@ def audit(backpack: Backpack) -> list[str]:
 
 
 def real_bytes(history: History) -> int:
-    """Return what the objects of a history take in memory, the current values aside.
+    """Return what the objects of a history take in memory, the current state aside.
 
     Walks the object graph and adds up what the interpreter says of each object, shared ones
     once.
     """
-    return real_size([history.chains, history.seqs, history.retained, history.names])
+    parts = [history.chains, history.seqs, history.retained, history.names]
+    return real_size(parts, *history.current)
 
 
 def real_size(root: object, *left_out: object) -> int:

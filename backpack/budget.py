@@ -9,8 +9,7 @@ to at most 1.10 times the account.
 from __future__ import annotations
 
 from collections import Counter
-from sys import getsizeof
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from backpack.records import Reference
 
@@ -35,7 +34,12 @@ __all__ = [
     "names_of",
     "owned_cost",
     "recount",
+    "text_cost",
 ]
+
+# The headers of CPython's strings, the closing zeros of the text and of its UTF-8 included.
+_ASCII_BYTES: Final = 49
+_UNICODE_BYTES: Final = 78
 
 #: A retained commit: its record, its number and time, its place in the two columns.
 COMMIT_BYTES = 320
@@ -57,27 +61,39 @@ NAME_BYTES = 176
 MINIMUM_BUDGET = 4096
 
 
+def text_cost(text: str) -> int:
+    """Return what a string takes, in bytes, with the UTF-8 that CPython may keep beside it.
+
+    A pure function of the text: ``sys.getsizeof`` changes once somebody has asked for its UTF-8.
+    """
+    if text.isascii():
+        return _ASCII_BYTES + len(text)
+    widest = ord(max(text))
+    width = 1 if widest < 0x100 else 2 if widest < 0x10000 else 4
+    return _UNICODE_BYTES + width * len(text) + len(text.encode("utf-8", "surrogatepass"))
+
+
 def held_cost(held: Held) -> int:
     """Return what one version in a chain takes, in bytes."""
     if isinstance(held, bytes):
         return VERSION_BYTES + len(held)
     if isinstance(held, Reference):
-        preview = 0 if held.preview is None else getsizeof(held.preview)
-        texts = getsizeof(held.digest) + getsizeof(held.reason) + preview
+        preview = 0 if held.preview is None else text_cost(held.preview)
+        texts = text_cost(held.digest) + text_cost(held.reason) + preview
         return VERSION_BYTES + REFERENCE_BYTES + texts
     return VERSION_BYTES
 
 
 def commit_cost(commit: Commit, owned: int) -> int:
     """Return what a retained commit that owns so many keys takes, names aside, in bytes."""
-    note = 0 if commit.note is None else getsizeof(commit.note)
+    note = 0 if commit.note is None else text_cost(commit.note)
     labels = OWNED_BYTES * (owned + len(commit.tags))
     return COMMIT_BYTES + CHANGE_BYTES * len(commit.changes) + labels + note
 
 
 def name_cost(name: str) -> int:
     """Return what a name takes, however often it is used, in bytes."""
-    return NAME_BYTES + getsizeof(name)
+    return NAME_BYTES + text_cost(name)
 
 
 def names_of(commit: Commit) -> Iterator[str]:

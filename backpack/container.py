@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
-from copy import deepcopy
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from backpack.codec import MsgpackCodec
 from backpack.engine import Engine
 from backpack.errors import UnknownKey, ValueUnavailable
-from backpack.labels import Labels, check_key, check_labels, check_tags
+from backpack.labels import Labels, check_key, check_keys, check_labels, check_tags
 from backpack.policies import EncodedSize, Full, Oldest, Stub
 from backpack.records import Unavailable
 from backpack.settings import Settings
@@ -326,7 +325,7 @@ class Backpack(MutableMapping[str, Any]):
         with self._engine.lock:
             if not self:
                 raise UnknownKey("there is no key to pop: the state is empty")
-            key = list(self._engine.current_keys())[-1]
+            key = next(reversed(self._engine.history.current))
             return key, self.pop(key)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
@@ -336,7 +335,12 @@ class Backpack(MutableMapping[str, Any]):
                 self.pack(key, default)
             return self._engine.unpack(key)
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
+    def to_dict(self) -> dict[str, Any]:
+        """Return a copy of the whole current state, as of one moment."""
+        with self._engine.lock:
+            return dict(self)
+
+    def update(self, /, *args: Any, **kwargs: Any) -> None:
         """Pack every key of a mapping, pairs or keyword arguments, in one commit."""
         with self.transaction() as transaction:
             transaction.update(*args, **kwargs)
@@ -446,7 +450,7 @@ class Backpack(MutableMapping[str, Any]):
         """
         return self._set_pinned(commit, pinned=False)
 
-    def rollback(self, commit: Commit | str, *, keys: Collection[str] | None = None) -> Commit:
+    def rollback(self, commit: Commit | str, *, keys: Iterable[str] | None = None) -> Commit:
         """Make the state as of a retained commit the current one again, as a new commit.
 
         Args:
@@ -461,20 +465,14 @@ class Backpack(MutableMapping[str, Any]):
             PolicyError: A policy failed.
         """
         engine = self._engine
+        keys = None if keys is None else check_keys(keys)
         with engine.lock:
             target, old = self._state_at(commit, keys)
-            staged: dict[str, Staged | None] = {}
-            for key in engine.current_keys() if keys is None else keys:
-                if key not in old and key in self:
-                    staged[key] = None
-            for key, value in old.items():
-                new, current = engine.stage(key, value), engine.history.current.get(key)
-                if current is None or current.encoded != new.encoded:
-                    staged[key] = new
+            staged = self._differences(old, keys)
             return engine.commit(staged, Labels(note=f"rollback to {target.id}"))
 
     def fork(
-        self, at: Commit | str | None = None, *, keys: Collection[str] | None = None
+        self, at: Commit | str | None = None, *, keys: Iterable[str] | None = None
     ) -> Backpack:
         """Make an independent Backpack that starts from the state as of a commit.
 
@@ -491,17 +489,9 @@ class Backpack(MutableMapping[str, Any]):
             ValueUnavailable: History holds only a reference to one of the values.
             BudgetError: The commit records of so many keys do not fit into the budget.
         """
-        settings = self._engine.settings
+        keys = None if keys is None else check_keys(keys)
         with self._engine.lock:
-            fork = type(self)(
-                max_history_size=settings.max_history_size,
-                sizing=deepcopy(settings.sizing),
-                reference=deepcopy(settings.reference),
-                storage=deepcopy(settings.storage),
-                pruning=deepcopy(settings.pruning),
-                codec=settings.codec,
-                clock=settings.clock,
-            )
+            fork = type(self)(**self._engine.settings.copied())
             start = self.head if at is None else at
             if start is None:
                 return fork
@@ -529,7 +519,8 @@ class Backpack(MutableMapping[str, Any]):
         Events are records: :class:`~backpack.records.Committed`,
         :class:`~backpack.records.Pruned`, :class:`~backpack.records.Referenced`,
         :class:`~backpack.records.Refused`. They tell of what has happened already; an exception
-        in the callback is logged and changes nothing.
+        in the callback is logged and changes nothing. The callback runs in the thread that made
+        the change, which may hold the Backpack: it must not wait for another thread that uses it.
         """
         return self._engine.events.subscribe(callback)
 
@@ -581,14 +572,39 @@ class Backpack(MutableMapping[str, Any]):
             return engine.amend(engine.reader.find(commit), pinned=pinned)
 
     def _state_at(
-        self, commit: Commit | str, keys: Collection[str] | None
+        self, commit: Commit | str, keys: tuple[str, ...] | None
     ) -> tuple[Commit, dict[str, Any]]:
         """Return a commit and the state at it, or at some of its keys, if that is whole."""
         snapshot = self.snapshot(commit)
-        state = snapshot.to_dict()
-        if keys is not None:
-            state = {key: value for key, value in state.items() if key in keys}
+        if keys is None:
+            state = snapshot.to_dict()
+        else:
+            self._check_known(keys, snapshot)
+            state = {key: snapshot.unpack(key) for key in keys if key in snapshot}
         for value in state.values():
             if isinstance(value, Unavailable):
                 raise ValueUnavailable(value)
         return snapshot.commit, state
+
+    def _check_known(self, keys: tuple[str, ...], snapshot: Snapshot) -> None:
+        for key in keys:
+            if key not in snapshot and key not in self:
+                raise UnknownKey(
+                    f"there is no key {key!r:.60}, neither at commit {snapshot.commit.id} nor in "
+                    "the current state"
+                )
+
+    def _differences(
+        self, old: dict[str, Any], keys: tuple[str, ...] | None
+    ) -> dict[str, Staged | None]:
+        """Return what makes the current state, or some of its keys, an old one again."""
+        engine = self._engine
+        staged: dict[str, Staged | None] = {}
+        for key in engine.current_keys() if keys is None else keys:
+            if key not in old and key in self:
+                staged[key] = None
+        for key, value in old.items():
+            new, current = engine.stage(key, value), engine.history.current.get(key)
+            if current is None or current.encoded != new.encoded:
+                staged[key] = new
+        return staged

@@ -9,7 +9,7 @@ changed, and the last one cannot fail.
 from __future__ import annotations
 
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
@@ -34,9 +34,10 @@ from backpack.records import (
     digest,
 )
 from backpack.relief import make_room
+from backpack.wording import described
 
 if TYPE_CHECKING:
-    from collections.abc import KeysView, Mapping
+    from collections.abc import Iterable, KeysView, Mapping
 
     from backpack.history import Held, Retained
     from backpack.labels import Labels
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from backpack.settings import Settings
 
 __all__ = ["Engine", "Staged"]
+
+# The years 1 to 9999, as datetime has them.
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
 
 
 @frozen
@@ -114,8 +119,10 @@ class Engine:
             self.guard.check()
             try:
                 size = self.guard.ask(sizing, sizing, NewValue(key, value, encoded))
-                if type(size) is not int or size < 0:
-                    raise _breach("sizing", sizing, f"a size in bytes, 0 or more, not {size!r:.60}")
+                if type(size) is not int or not 0 <= size < 2**63:
+                    raise _breach(
+                        "sizing", sizing, f"a size in bytes, 0 or more, not {described(size)}"
+                    )
                 left = self.guard.ask(reference, reference, SizedValue(key, value, encoded, size))
                 if left is not None:
                     _check_reference(reference, left, size, encoded)
@@ -141,9 +148,7 @@ class Engine:
                 self.events.emit([Refused(error, tuple(staged))])
                 raise
             commit = self.history.retained[-1].commit
-            for step in proposal.steps:
-                if step.current is not None and step.current.reference is not None:
-                    events.append(Referenced(commit.id, step.key, step.current.reference))
+            events += _references(commit, proposal.steps)
             if self.events:
                 events.append(Committed(commit))
         if events:
@@ -153,6 +158,8 @@ class Engine:
     def _propose(self, staged: Mapping[str, Staged | None], labels: Labels) -> Proposal:
         """Work out what staged values change, and ready what they supersede for history."""
         history = self.history
+        # First of all, since a clock may be anybody's: it may pack, or take its time.
+        timestamp = self._now()
         seq = history.made + 1
         changes: list[Change] = []
         steps: list[Step] = []
@@ -173,7 +180,7 @@ class Engine:
         commit = Commit(
             origin=self.code,
             seq=seq,
-            timestamp=float(self.settings.clock()),
+            timestamp=timestamp,
             changes=tuple(changes),
             by=None if labels.by is None else self._interned(labels.by),
             tags=tuple(map(self._interned, labels.tags)),
@@ -221,6 +228,18 @@ class Engine:
         pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)
         return [Pruned(pruned, room.freed_bytes, name_of(pruning))]
 
+    def _now(self) -> float:
+        """Return the time, in seconds since the epoch."""
+        clock = self.settings.clock
+        now = self.guard.ask(clock, lambda _: clock(), None)
+        if type(now) not in (int, float) or not _FIRST_SECOND <= now <= _LAST_SECOND:
+            raise PolicyError(
+                f"the clock must tell seconds since the epoch, as a number between the years 1 "
+                f"and 9999, not {described(now)}",
+                policy=name_of(clock),
+            )
+        return float(now)
+
     def _held(self, key: str, superseded: Current) -> Held:
         """Return what history will hold for a version that is about to be superseded."""
         if superseded.reference is not None:
@@ -238,11 +257,26 @@ class Engine:
         return name if known is None else known[0]
 
 
+# Not in line: a loop inside a ``with`` can be interrupted where CPython 3.12 and later no longer
+# count it as inside.
+def _references(commit: Commit, steps: Iterable[Step]) -> list[Event]:
+    """Tell of the values that history will keep as references only."""
+    return [
+        Referenced(commit.id, step.key, step.current.reference)
+        for step in steps
+        if step.current is not None and step.current.reference is not None
+    ]
+
+
 def _check_reference(policy: ReferencePolicy, left: object, size: int, encoded: bytes) -> None:
     """Hold what a reference policy leaves in a value's place against the value."""
-    if not isinstance(left, Reference):
-        raise _breach("reference", policy, f"a Reference or None, not {left!r:.60}")
-    if (left.size, left.digest) != (size, digest(encoded)):
+    if type(left) is not Reference:
+        raise _breach("reference", policy, f"a Reference or None, not {described(left)}")
+    texts = (left.digest, left.reason, "" if left.preview is None else left.preview)
+    if any(type(text) is not str for text in texts) or (left.size, left.digest) != (
+        size,
+        digest(encoded),
+    ):
         raise _breach("reference", policy, "Reference.to(value, reason), with its size and digest")
 
 

@@ -13,7 +13,7 @@
     ├── ValueUnavailable   (LookupError)  history holds only a reference to the value
     ├── BudgetError        the change does not fit, and nothing could be pruned for it
     ├── PolicyError        a policy broke its contract
-    ├── ConflictError      the value was changed by somebody else while being edited
+    ├── ConflictError      a value was changed while an edit or a transaction was open
     └── CorruptError       stored bytes do not decode to what was stored
 
 After any of them the Backpack is as it was before the call.
@@ -164,7 +164,7 @@ class PolicyError(BackpackError):
 
 
 class ConflictError(BackpackError):
-    """The value was changed while an ``edit`` block was open on it; the edit was not packed."""
+    """A value was changed under an open edit or transaction, which was not packed."""
 
 
 class CorruptError(BackpackError):

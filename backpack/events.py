@@ -8,8 +8,10 @@ silent until the application has: a library has no business on an unsuspecting p
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from backpack.guard import name_of
 from backpack.records import Committed, Pruned, Referenced, Refused
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ def log(level: str, event: str, **fields: object) -> None:
     # Whoever configured structlog has imported it; importing it for nobody would cost more time
     # than the rest of the package.
     structlog = sys.modules.get("structlog")
-    if structlog is not None and structlog.is_configured():
+    if structlog is None or not structlog.is_configured():
+        return
+    # What is logged has happened: a full disk under the log must not make it look otherwise.
+    with suppress(Exception):
         getattr(structlog.get_logger("backpack"), level)(event, **fields)
 
 
@@ -60,7 +65,7 @@ class Events:
                 try:
                     callback(event)
                 except Exception:
-                    log("exception", "subscriber_failed", subscriber=repr(callback))
+                    log("exception", "subscriber_failed", subscriber=name_of(callback))
 
 
 def _log_event(event: Event) -> None:

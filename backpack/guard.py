@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from backpack.errors import PolicyError
+from backpack.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,12 +44,13 @@ class Guard:
         before, self._asking = self._asking, policy
         try:
             return method(question)
-        except PolicyError:
+        except (PolicyError, RecursionError, MemoryError):
             raise
         except Exception as error:
             name = name_of(policy)
             raise PolicyError(
-                f"policy {name} raised {type(error).__name__}: {error}; nothing was changed",
+                f"policy {name} raised {one_line(f'{type(error).__name__}: {error}')}; "
+                "nothing was changed",
                 policy=name,
             ) from error
         finally:

@@ -11,9 +11,9 @@ owns the key too, nobody is left to see the older version, and it is freed.
 :mod:`backpack.plan` works this out; :meth:`History.apply` carries it out.
 
 A change is applied as a redo record: the :class:`~backpack.plan.Plan` is put down first, in one
-assignment, and consists of absolute values only, so that carrying it out twice is the same as
-once. An interruption at any instant (Ctrl-C, no memory) leaves a plan that the next look
-finishes: the state is as before the change or as after it, never between.
+assignment, and carrying it out twice is the same as once. An interruption at any instant (Ctrl-C,
+no memory) leaves a plan that the next look finishes: the state is as before the change or as
+after it, never between.
 """
 
 from __future__ import annotations
@@ -184,37 +184,33 @@ class History:
         plan = self._pending
         if plan is None:
             return
-        # Only absolute values below: each line may have been done already.
+        # Whatever is below may have been done already.
+        for splice in plan.splices[plan.done :]:
+            if len(splice.column) == splice.length:
+                splice.column[splice.first : splice.behind] = splice.items
+            plan.done += 1
         for key, current in plan.current:
             if current is None:
                 self.current.pop(key, None)
             else:
                 self.current[key] = current
-        for key, chain in plan.replaced.items():
+        for key, chain in plan.chains.items():
             if chain is None:
                 self.chains.pop(key, None)
             else:
                 self.chains[key] = chain
-        for chain, length, seqs, held in plan.extended:
-            chain.seqs[length:] = seqs
-            chain.held[length:] = held
         for retained, owned in plan.inherited:
             retained.owned = owned
         for retained, commit, pinned in plan.amended:
             retained.commit = commit
             retained.pinned = pinned
-        if plan.survivors is not None:
-            self.seqs, self.retained = plan.survivors
-        if plan.arrived is not None:
-            length, arrived = plan.arrived
-            self.seqs[length:] = (arrived.commit.seq,)
-            self.retained[length:] = (arrived,)
-            self.made = arrived.commit.seq
         for name, uses in plan.names.items():
             if uses:
                 self.names[name] = (self.names.get(name, (name, 0))[0], uses)
             else:
                 self.names.pop(name, None)
+        self._shrink(plan)
+        self.made = plan.made
         self.pins = plan.pins
         self.history_bytes = plan.history_bytes
         self.peak_bytes = max(self.peak_bytes, plan.history_bytes)
@@ -222,3 +218,10 @@ class History:
         self.versions = plan.versions
         self.references = plan.references
         self._pending = None
+
+    def _shrink(self, plan: Plan) -> None:
+        """Give back what tables keep when most of their entries are gone."""
+        if len(plan.names) > len(self.names):
+            self.names = dict(self.names)
+        if len(plan.chains) > len(self.chains):
+            self.chains = dict(self.chains)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from backpack.errors import InvalidKey
+from backpack.wording import described
 
-__all__ = ["Labels", "check_key", "check_labels", "check_tags"]
+__all__ = ["Labels", "check_key", "check_keys", "check_labels", "check_tags"]
 
 
 class Labels(NamedTuple):
@@ -24,22 +25,29 @@ def check_key(key: object) -> str:
     Raises:
         InvalidKey: It is no string, empty, or not valid Unicode.
     """
-    if type(key) is not str:
-        if not isinstance(key, str):
-            raise InvalidKey(
-                f"a key must be a non-empty string, not {type(key).__name__} {key!r:.60}"
-            )
-        key = str.__str__(key)
-    if not key:
-        raise InvalidKey("a key must be a non-empty string, not ''")
-    if not key.isascii():
-        try:
-            key.encode()
-        except UnicodeEncodeError:
-            raise InvalidKey(
-                f"a key must be valid Unicode, without lone surrogates: {key!r:.60}"
-            ) from None
-    return key
+    # A plain string, whatever subclass it comes as: an Enum, say.
+    plain = key if type(key) is str else str.__str__(key) if isinstance(key, str) else ""
+    if not plain:
+        raise InvalidKey(f"a key must be a non-empty string, not {described(key)}")
+    if not _is_unicode(plain):
+        raise InvalidKey(
+            f"a key must be valid Unicode, without lone surrogates, not {described(plain)}"
+        )
+    return plain
+
+
+def check_keys(keys: object) -> tuple[str, ...]:
+    """Return several keys, each once.
+
+    Raises:
+        TypeError: It is no collection of keys.
+        InvalidKey: One of them is none.
+    """
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise TypeError(
+            f"keys must be a collection of keys, such as ('plan',), not {described(keys)}"
+        )
+    return tuple(dict.fromkeys(map(check_key, keys)))
 
 
 def check_labels(by: object, tags: object, note: object) -> Labels:
@@ -48,13 +56,9 @@ def check_labels(by: object, tags: object, note: object) -> Labels:
     Raises:
         TypeError: One of them is not what it must be.
     """
-    if by is not None and not isinstance(by, str):
-        raise TypeError(
-            f"by must be the name of a node or None, not {type(by).__name__} {by!r:.60}"
-        )
-    if note is not None and not isinstance(note, str):
-        raise TypeError(f"note must be a string or None, not {type(note).__name__} {note!r:.60}")
-    return Labels(by, check_tags(tags) if tags else (), note)
+    node = None if by is None else _text(by, "by", "the name of a node or None")
+    remark = None if note is None else _text(note, "note", "a string or None", empty=True)
+    return Labels(node, check_tags(tags) if tags != () else (), remark)
 
 
 def check_tags(tags: object) -> tuple[str, ...]:
@@ -65,11 +69,27 @@ def check_tags(tags: object) -> tuple[str, ...]:
     """
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise TypeError(
-            f"tags must be a collection of strings, such as ('plan',), not {tags!r:.60}"
+            f"tags must be a collection of strings, such as ('plan',), not {described(tags)}"
         )
-    checked = set()
-    for tag in tags:
-        if not isinstance(tag, str) or not tag:
-            raise TypeError(f"a tag must be a non-empty string, not {tag!r:.60}")
-        checked.add(tag)
-    return tuple(sorted(checked))
+    return tuple(sorted({_text(tag, "a tag", "a non-empty string") for tag in tags}))
+
+
+def _text(text: object, name: str, expected: str, *, empty: bool = False) -> str:
+    plain = text if type(text) is str else str.__str__(text) if isinstance(text, str) else None
+    if plain is None or not (plain or empty):
+        raise TypeError(f"{name} must be {expected}, not {described(text)}")
+    if not _is_unicode(plain):
+        raise TypeError(
+            f"{name} must be valid Unicode, without lone surrogates, not {described(plain)}"
+        )
+    return plain
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
 from backpack.budget import CHAIN_BYTES, OWNED_BYTES, commit_cost, held_cost, name_cost, names_of
 from backpack.history import TOMBSTONE, Chain, Retained
 from backpack.records import Reference
+from backpack.splices import Splice, runs, without
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from backpack.records import Commit
 
 __all__ = ["Amendment", "Plan", "Proposal", "Step", "make_plan"]
-
-T = TypeVar("T")
 
 
 @frozen
@@ -75,7 +74,9 @@ class Proposal:
 
 @define
 class Plan:
-    """The history after a change, as absolute values: applying it twice is applying it once.
+    """The history after a change, so that carrying it out twice is carrying it out once.
+
+    All but the splices are absolute values; how many splices are done is part of the plan.
 
     Attributes:
         history_bytes: What the history will take.
@@ -83,14 +84,14 @@ class Plan:
         pins: How many commits will be pinned.
         versions: How many superseded versions the chains will hold.
         references: How many of them will be references.
+        made: The number of the newest commit.
         current: The current versions that change; None for a removed key.
-        extended: Chains that grow: the chain, its length before, and what is put behind.
-        replaced: Chains that lose versions or are new; None for one that goes.
+        chains: Chains that are new; None for one that goes.
+        splices: Columns that lose or gain items, in this order.
         inherited: Commits that take keys over, with all they will own.
         amended: New records for retained commits, and whether they are pinned.
-        survivors: Numbers and records of the commits that stay; None if all do.
-        arrived: The new commit and its place behind the survivors.
         names: How many uses a name will have.
+        done: How many splices are done.
     """
 
     history_bytes: int
@@ -98,14 +99,14 @@ class Plan:
     pins: int
     versions: int
     references: int
+    made: int
     current: list[tuple[str, Current | None]] = field(factory=list)
-    extended: list[tuple[Chain, int, list[int], list[Held]]] = field(factory=list)
-    replaced: dict[str, Chain | None] = field(factory=dict)
+    chains: dict[str, Chain | None] = field(factory=dict)
+    splices: list[Splice] = field(factory=list)
     inherited: list[tuple[Retained, tuple[str, ...]]] = field(factory=list)
     amended: list[tuple[Retained, Commit, bool]] = field(factory=list)
-    survivors: tuple[list[int], list[Retained]] | None = None
-    arrived: tuple[int, Retained] | None = None
     names: dict[str, int] = field(factory=dict)
+    done: int = 0
 
     def hold(self, held: Held) -> None:
         """Account for a version that enters a chain."""
@@ -138,6 +139,7 @@ def make_plan(history: History, proposal: Proposal, victims: Collection[int] = (
         history.pins,
         history.versions,
         history.references,
+        history.made,
     )
     uses: defaultdict[str, int] = defaultdict(int)
     cuts: defaultdict[str, list[int]] = defaultdict(list)
@@ -152,14 +154,7 @@ def make_plan(history: History, proposal: Proposal, victims: Collection[int] = (
 
 def _spans(history: History, victims: Collection[int]) -> list[tuple[int, int]]:
     """Return the victims as runs of neighbours: index of the first, index behind the last."""
-    spans: list[tuple[int, int]] = []
-    for seq in sorted(victims):
-        index = bisect_left(history.seqs, seq)
-        if spans and spans[-1][1] == index:
-            spans[-1] = (spans[-1][0], index + 1)
-        else:
-            spans.append((index, index + 1))
-    return spans
+    return runs([bisect_left(history.seqs, seq) for seq in sorted(victims)])
 
 
 def _amend(plan: Plan, amended: Iterable[Amendment], uses: defaultdict[str, int]) -> None:
@@ -189,12 +184,12 @@ def _squash(
     Within a run, newest first, a key is handed over the first time it is met; whoever is older
     and owns it too has a version that nobody will see.
     """
-    handed_over: list[str] = []
+    handed_over: tuple[str, ...] = ()
     for first, behind in spans:
         heir = history.retained[behind] if behind < len(history.retained) else None
         owned = tuple(step.key for step in proposal.steps) if heir is None else heir.owned
         seen = set(owned)
-        kept: list[str] = []
+        kept: list[tuple[str, int]] = []
         for victim in reversed(history.retained[first:behind]):
             plan.history_bytes -= commit_cost(victim.commit, len(victim.owned))
             for name in names_of(victim.commit):
@@ -204,15 +199,31 @@ def _squash(
                     _cut(history, key, victim.commit.seq, cuts)
                 else:
                     seen.add(key)
-                    kept.append(key)
+                    kept.append((key, victim.commit.seq))
+        inherited = tuple(key for key, seq in kept if not _is_gone(history, key, seq, cuts))
         if heir is None:
-            handed_over = kept
-        elif kept:
-            plan.inherited.append((heir, owned + tuple(kept)))
-            plan.history_bytes += OWNED_BYTES * len(kept)
-    if spans:
-        plan.survivors = _without(history.seqs, spans), _without(history.retained, spans)
-    return tuple(handed_over)
+            handed_over = inherited
+        elif inherited:
+            plan.inherited.append((heir, owned + inherited))
+            plan.history_bytes += OWNED_BYTES * len(inherited)
+    for column in (history.seqs, history.retained):
+        plan.splices += without(column, spans)
+    return handed_over
+
+
+def _is_gone(history: History, key: str, seq: int, cuts: dict[str, list[int]]) -> bool:
+    """Return whether what stood at ``seq`` is a removal before which nothing is left."""
+    current = history.current.get(key)
+    if current is not None and current.seq <= seq:
+        return False
+    chain = history.chains.get(key)
+    index = -1 if chain is None else bisect_right(chain.seqs, seq) - 1
+    if chain is None or index < 0:
+        return True
+    if chain.held[index] is not TOMBSTONE:
+        return False
+    cut = cuts.get(key, ())
+    return all(at in cut or chain.held[at] is TOMBSTONE for at in range(index))
 
 
 def _cut(history: History, key: str, seq: int, cuts: defaultdict[str, list[int]]) -> None:
@@ -240,8 +251,8 @@ def _arrive(
     if commit is None:
         return {}
     appended: dict[str, list[tuple[int, Held]]] = {}
-    staying = history.seqs if plan.survivors is None else plan.survivors[0]
-    newest = staying[-1] if staying else 0
+    staying = len(history.seqs) - sum(behind - first for first, behind in spans)
+    newest = _newest_survivor(history, spans)
     for step in proposal.steps:
         entries: list[tuple[int, Held]] = []
         superseded = history.current.get(step.key)
@@ -260,8 +271,19 @@ def _arrive(
         uses[name] += 1
     owned = tuple(step.key for step in proposal.steps) + handed_over
     plan.history_bytes += commit_cost(commit, len(owned))
-    plan.arrived = len(staying), Retained(commit, owned, commit.seq)
+    plan.splices.append(Splice(history.seqs, staying, staying, staying, (commit.seq,)))
+    arrived = Retained(commit, owned, commit.seq)
+    plan.splices.append(Splice(history.retained, staying, staying, staying, (arrived,)))
+    plan.made = commit.seq
     return appended
+
+
+def _newest_survivor(history: History, spans: list[tuple[int, int]]) -> int:
+    """Return the number of the newest retained commit that is no victim; 0 if there is none."""
+    last = len(history.seqs)
+    if spans and spans[-1][1] == last:
+        last = spans[-1][0]
+    return history.seqs[last - 1] if last else 0
 
 
 def _rebuild_chains(
@@ -272,42 +294,57 @@ def _rebuild_chains(
     uses: defaultdict[str, int],
 ) -> None:
     """Take the freed versions out of the chains and put the superseded ones behind."""
-    for key, entries in appended.items():
+    for key in dict.fromkeys((*cuts, *appended)):
         chain = history.chains.get(key)
-        if chain is None or key in cuts:
+        entries = appended.get(key, ())
+        if chain is None:
+            _start_chain(plan, key, entries, uses)
             continue
-        length = len(chain.seqs)
-        plan.extended.append((chain, length, [e[0] for e in entries], [e[1] for e in entries]))
+        freed = _with_leading_tombstones(chain, sorted(cuts.get(key, ())))
+        for index in freed:
+            plan.free(chain.held[index])
+        if len(freed) == len(chain.seqs):
+            plan.chains[key] = None
+            plan.history_bytes -= CHAIN_BYTES
+            uses[key] -= 1
+            _start_chain(plan, key, entries, uses)
+            continue
         for _, held in entries:
             plan.hold(held)
-    for key in (*cuts, *(key for key in appended if key not in cuts and key not in history.chains)):
-        old = history.chains.get(key)
-        if old is None:
-            new = Chain()
-        else:
-            spans = [(index, index + 1) for index in sorted(cuts[key])]
-            new = Chain(_without(old.seqs, spans), _without(old.held, spans))
-            for index in cuts[key]:
-                plan.free(old.held[index])
-        for seq, held in appended.get(key, ()):
-            new.seqs.append(seq)
-            new.held.append(held)
+        length = len(chain.seqs) - len(freed)
+        spans = runs(freed)
+        for column, items in (
+            (chain.seqs, [seq for seq, _ in entries]),
+            (chain.held, [held for _, held in entries]),
+        ):
+            plan.splices += without(column, spans)
+            if items:
+                plan.splices.append(Splice(column, length, length, length, items))
+
+
+def _start_chain(
+    plan: Plan, key: str, entries: Sequence[tuple[int, Held]], uses: defaultdict[str, int]
+) -> None:
+    """Make a key's chain, unless all there is to put in is a removal of nothing."""
+    if entries and entries[0][1] is not TOMBSTONE:
+        plan.chains[key] = Chain([seq for seq, _ in entries], [held for _, held in entries])
+        plan.history_bytes += CHAIN_BYTES
+        uses[key] += 1
+        for _, held in entries:
             plan.hold(held)
-        _drop_leading_tombstones(plan, new)
-        if new.seqs:
-            plan.replaced[key] = new
-        elif old is not None:
-            plan.replaced[key] = None
-        existed, exists = old is not None, bool(new.seqs)
-        plan.history_bytes += CHAIN_BYTES * (exists - existed)
-        uses[key] += exists - existed
 
 
-def _drop_leading_tombstones(plan: Plan, chain: Chain) -> None:
-    """Free the removals before which nothing is left: no version says the same."""
-    while chain.held and chain.held[0] is TOMBSTONE:
-        plan.free(TOMBSTONE)
-        del chain.seqs[0], chain.held[0]
+def _with_leading_tombstones(chain: Chain, freed: list[int]) -> list[int]:
+    """Return the freed indexes and those of removals before which nothing would be left."""
+    if not freed:
+        return freed
+    going = set(freed)
+    for index, held in enumerate(chain.held):
+        if index not in going:
+            if held is not TOMBSTONE:
+                break
+            going.add(index)
+    return sorted(going)
 
 
 def _count_names(plan: Plan, history: History, uses: dict[str, int]) -> None:
@@ -318,14 +355,3 @@ def _count_names(plan: Plan, history: History, uses: dict[str, int]) -> None:
         if change:
             plan.names[name] = after
             plan.history_bytes += name_cost(name) * (bool(after) - bool(before))
-
-
-def _without(column: list[T], spans: list[tuple[int, int]]) -> list[T]:
-    """Return a copy of a column without these runs of indexes."""
-    kept: list[T] = []
-    start = 0
-    for first, behind in spans:
-        kept += column[start:first]
-        start = behind
-    kept += column[start:]
-    return kept

@@ -9,6 +9,7 @@ from backpack.guard import name_of
 from backpack.history import Current
 from backpack.ids import parse_id
 from backpack.records import Commit, HeldVersion, Reference, Unavailable
+from backpack.wording import described
 
 if TYPE_CHECKING:
     from threading import RLock
@@ -59,13 +60,13 @@ class Reader:
         parsed = parse_id(commit_id) if isinstance(commit_id, str) else None
         if parsed is None:
             raise UnknownCommit(
-                f"{commit_id!r:.60} is no commit id; pass a Commit or its id, "
+                f"{described(commit_id)} is no commit id; pass a Commit or its id, "
                 f"such as '12-{self.code}'"
             )
         seq, code = parsed
         if code != self.code:
             raise UnknownCommit(
-                f"commit {commit_id} belongs to another Backpack: the ids of this one end in "
+                f"commit {seq}-{code:.12} belongs to another Backpack: the ids of this one end in "
                 f"-{self.code}; a fork knows no commit of what it was forked from"
             )
         retained = self.history.find(seq)
@@ -116,7 +117,7 @@ class Reader:
         """
         try:
             return self.codec.decode(encoded)
-        except UnpackableValue:
+        except (UnpackableValue, RecursionError, MemoryError):
             raise
         except Exception as error:
             raise CorruptError(f"the stored value of {key!r} does not decode: {error}") from error

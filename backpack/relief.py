@@ -18,6 +18,7 @@ from backpack.guard import name_of
 from backpack.ids import parse_id
 from backpack.plan import make_plan
 from backpack.records import PruneRequest, RetainedCommit
+from backpack.wording import described
 
 if TYPE_CHECKING:
     from backpack.guard import Guard
@@ -170,7 +171,7 @@ def _ask(
         if isinstance(answer, str) or not isinstance(answer, Iterable):
             raise PolicyError(
                 f"pruning policy {name} must return the ids of the commits to prune, "
-                f"not {answer!r:.60}",
+                f"not {described(answer)}",
                 policy=name,
             )
         # One more than there can be is enough to see that a choice has no end.
@@ -183,7 +184,7 @@ def _ask(
             if seq is None or seq in chosen:
                 fault = "was not offered to it" if seq is None else "was chosen twice"
                 raise PolicyError(
-                    f"pruning policy {name} chose {commit_id!r:.60}, which {fault}; "
+                    f"pruning policy {name} chose {described(commit_id)}, which {fault}; "
                     f"it was offered {len(candidates):,} commits and must return ids of these, "
                     "each once; nothing was changed",
                     policy=name,

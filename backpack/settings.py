@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import fields_dict, frozen
 
 from backpack.budget import MINIMUM_BUDGET
 from backpack.errors import ConfigError
@@ -65,6 +66,25 @@ class Settings:
         for setting, methods in _METHODS.items():
             for method in methods:
                 _check_method(setting, getattr(self, setting), method)
+
+    def copied(self) -> dict[str, Any]:
+        """Return the settings as arguments for another Backpack, with policies of its own.
+
+        Raises:
+            ConfigError: A policy cannot be copied.
+        """
+        arguments = {name: getattr(self, name) for name in fields_dict(type(self))}
+        for axis in ("sizing", "reference", "storage", "pruning"):
+            policy = arguments[axis]
+            try:
+                arguments[axis] = deepcopy(policy)
+            except Exception as error:
+                raise ConfigError(
+                    f"{type(policy).__name__} cannot be copied for a fork: {error}; give it a "
+                    "__deepcopy__ method that returns a policy to start with",
+                    field=axis,
+                ) from error
+        return arguments
 
     def _check_budget(self) -> None:
         budget = self.max_history_size

@@ -71,7 +71,7 @@ class Snapshot(Mapping[str, Any]):
         with reader.lock:
             reader.history.settle()
             reader.touch(self._commit)
-            keys = reader.history.keys_at(seq)
+            keys = list(reader.history.keys_at(seq))
             return {key: reader.value(key, reader.version_at(key, seq)) for key in keys}
 
     def __getitem__(self, key: str) -> Any:

@@ -11,6 +11,7 @@ from backpack.labels import check_key
 
 if TYPE_CHECKING:
     from backpack.engine import Engine, Staged
+    from backpack.history import Current
     from backpack.labels import Labels
     from backpack.records import Commit
 
@@ -25,7 +26,9 @@ class Transaction(MutableMapping[str, Any]):
     Made by :meth:`~backpack.container.Backpack.transaction`. It reads its own changes; nobody
     else sees them before. Values are taken as they are when they are packed. An exception in
     the block discards everything; a block that changes nothing makes no commit. Other threads
-    wait while the block runs.
+    wait while the block runs. What the transaction has read or changed must be as it was then
+    when the block ends; if the block itself, or another task of this thread, has packed it since,
+    that is a :class:`~backpack.errors.ConflictError`, and nothing is committed.
 
     Attributes:
         commit: The commit that was made; None until the block has ended, and if nothing changed.
@@ -35,6 +38,7 @@ class Transaction(MutableMapping[str, Any]):
         self.commit: Commit | None = None
         self._engine = engine
         self._staged: dict[str, Staged | None] = {}
+        self._seen: dict[str, Current | None] = {}
         self._open = True
 
     def pack(self, key: str, value: object) -> None:
@@ -46,7 +50,9 @@ class Transaction(MutableMapping[str, Any]):
             PolicyError: A policy failed.
         """
         self._check_open()
-        self._staged[check_key(key)] = self._engine.stage(key, value)
+        key = check_key(key)
+        self._exists(key)
+        self._staged[key] = self._engine.stage(key, value)
 
     def unpack(self, key: str, default: Any = _MISSING) -> Any:
         """Return a new copy of the value as this transaction sees it.
@@ -58,7 +64,7 @@ class Transaction(MutableMapping[str, Any]):
             staged = self._staged[key]
             if staged is not None:
                 return self._engine.reader.decode(key, staged.encoded)
-        elif key in self._engine.current_keys():
+        elif self._exists(key):
             return self._engine.unpack(key)
         if default is _MISSING:
             raise UnknownKey(f"there is no key {key!r:.60} in this transaction")
@@ -73,10 +79,28 @@ class Transaction(MutableMapping[str, Any]):
         self._check_open()
         if key not in self:
             raise UnknownKey(f"there is no key {key!r:.60} in this transaction")
-        if key in self._engine.current_keys():
+        if self._exists(key):
             self._staged[key] = None
         else:
             del self._staged[key]
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self._check_open()
+        self._staged.clear()
+        for key in self._engine.current_keys():
+            self._exists(key)
+            self._staged[key] = None
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove the key that was added last, as a dict does, and return it with its value.
+
+        Raises:
+            UnknownKey: There is none.
+        """
+        for key in reversed(list(self)):
+            return key, self.pop(key)
+        raise UnknownKey("there is no key to pop: the state is empty")
 
     def __getitem__(self, key: str) -> Any:
         return self.unpack(key)
@@ -90,7 +114,7 @@ class Transaction(MutableMapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         if key in self._staged:
             return self._staged[key] is not None
-        return key in self._engine.current_keys()
+        return isinstance(key, str) and self._exists(key)
 
     def __iter__(self) -> Iterator[str]:
         before = [
@@ -105,6 +129,24 @@ class Transaction(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"<Transaction of {len(self._staged)} changes on {self._engine.code}>"
 
+    def _exists(self, key: str) -> bool:
+        """Whether the key exists outside; remember what was there when it was first asked for."""
+        history = self._engine.history
+        history.settle()
+        current = history.current.get(key)
+        self._seen.setdefault(key, current)
+        return current is not None
+
+    def _check_unchanged(self) -> None:
+        history = self._engine.history
+        history.settle()
+        for key, current in self._seen.items():
+            if history.current.get(key) is not current:
+                raise ConflictError(
+                    f"{key!r:.60} was packed or removed while a transaction that uses it was open; "
+                    "nothing of it was committed: repeat it with the new value"
+                )
+
     def _check_open(self) -> None:
         if not self._open:
             raise RuntimeError(
@@ -118,12 +160,17 @@ class Transaction(MutableMapping[str, Any]):
 
 @contextmanager
 def transact(engine: Engine, labels: Labels) -> Iterator[Transaction]:
-    """Open a transaction; commit what it staged when the block ends without an exception."""
+    """Open a transaction; commit what it staged when the block ends without an exception.
+
+    Raises:
+        ConflictError: What it used was packed or removed while the block ran.
+    """
     with engine.lock:
         transaction = Transaction(engine)
         try:
             yield transaction
             if transaction._staged:
+                transaction._check_unchanged()
                 transaction.commit = engine.commit(transaction._staged, labels)
         finally:
             transaction._open = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["found", "nearest", "one_line", "one_of", "shown"]
+__all__ = ["described", "found", "nearest", "one_line", "one_of", "shown"]
 
 _LONGEST = 60
 
@@ -43,6 +43,22 @@ def shown(value: object) -> str:
         text = repr(value[: _LONGEST + 1])
         return text if len(value) <= _LONGEST else f"{text[:_LONGEST]}...{text[-1]}"
     return found(value)
+
+
+def described(value: object) -> str:
+    """A value as a message to a programmer shows it: one line, bounded, running none of its code.
+
+    >>> described("k"), described(3), described(None), described([1])
+    ("'k'", 'int 3', 'None', 'a value of class list')
+    """
+    kind = type(value)
+    if value is None:
+        return "None"
+    if kind is str:
+        return shown(value)
+    if kind in (bool, int, float):
+        return f"{kind.__name__} {value if kind is bool else shown(value)}"
+    return f"a value of class {kind.__qualname__}"
 
 
 def found(value: object) -> str:

@@ -86,6 +86,7 @@ class Saboteur:
         if self.misdeed == "interrupt":
             raise KeyboardInterrupt
         if self.misdeed == "reenter" and self.backpack is not None:
+            self.axis = None
             self.backpack.pack("intruder", True)
         return self.misdeed
 

@@ -39,7 +39,7 @@ from backpack.spec.hostile import (
     HostileStorage,
     Saboteur,
 )
-from backpack.spec.laws import check_laws, check_snapshot, require
+from backpack.spec.laws import LawBroken, check_laws, check_snapshot, require
 from backpack.spec.model import REMOVED, Model
 from backpack.spec.spoil import spoil
 from backpack.spec.values import same, sized, values
@@ -105,11 +105,12 @@ class BackpackMachine(RuleBasedStateMachine):
         self.backpack = backpack
         self.committing = True
         self.highest = 0
+        self.faults: list[LawBroken] = []
         self.saboteur = pruning.saboteur
         self.saboteur.backpack = backpack
-        self.saboteur.watch[:] = [self.look_inside]
+        self.saboteur.watch[:] = [self.note_faults(self.look_inside)]
         self.model = Model(backpack.code, self.measure)
-        backpack.subscribe(self.hear)
+        backpack.subscribe(self.note_faults(self.hear))
 
     def measure(self, key: str, value: object) -> tuple[int, bool]:
         """Return what the policies, asked directly, say of a value."""
@@ -121,6 +122,17 @@ class BackpackMachine(RuleBasedStateMachine):
         return size, reference.inner(SizedValue(key, value, encoded, size)) is not None
 
     # --- what others see while something happens -------------------------------------------
+
+    def note_faults(self, look: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Keep a law broken in a callback until the step is over: nobody else would raise it."""
+
+        def looking(seen: Any) -> None:
+            try:
+                look(seen)
+            except LawBroken as broken:
+                self.faults.append(broken)
+
+        return looking
 
     def look_inside(self, request: PruneRequest) -> None:
         """B1 from inside a policy's callback: the state is whole, and within the budget."""
@@ -185,6 +197,14 @@ class BackpackMachine(RuleBasedStateMachine):
         for _ in range(times):
             self.commit(lambda: self.backpack.pack(key, value), {key: value})
             spoil(value)
+
+    @rule(first=st.integers(0, 999), number=st.integers(1, 8))
+    def pass_keys_through(self, first: int, number: int) -> None:
+        """Pack keys that were never seen before, and remove them at once."""
+        for key in (f"task-{first}-{each}-{len(self.model.commits)}" for each in range(number)):
+            self.commit(lambda: self.backpack.pack(key, first), {key: first})
+            if key in self.model.current():
+                self.commit(lambda: self.backpack.remove(key), {key: REMOVED})
 
     @_begun
     @rule(beside=st.sampled_from([-1, 0, 1]))
@@ -481,11 +501,24 @@ class BackpackMachine(RuleBasedStateMachine):
         self.expect((UnknownKey, InvalidKey), lambda: self.backpack.remove(key))
         require(key not in self.backpack, "R1", f"{key!r} is in the state.")
 
-    @rule(axis=st.sampled_from(sorted(MISDEEDS)), data=st.data(), key=st.sampled_from(_KEYS))
+    @rule(misdeed=st.sampled_from(MISDEEDS["pruning"]), data=st.data(), key=st.sampled_from(_KEYS))
+    def sabotage_pruning(self, misdeed: str, data: st.DataObject, key: str) -> None:
+        """The pruning policy breaks its contract when room is needed."""
+        self.fill(key)
+        self.sabotage_once("pruning", misdeed, data.draw(sized(self.limit - 1)), key)
+
+    @rule(
+        axis=st.sampled_from(("sizing", "reference", "storage")),
+        data=st.data(),
+        key=st.sampled_from(_KEYS),
+    )
     def sabotage(self, axis: str, data: st.DataObject, key: str) -> None:
-        """A policy breaks its contract in the middle of a change; then it behaves again."""
+        """Another policy breaks its contract in the middle of a change."""
         misdeed = data.draw(st.sampled_from(MISDEEDS[axis]))
-        value = data.draw(sized(self.limit - 1))
+        self.sabotage_once(axis, misdeed, data.draw(sized(self.limit - 1)), key)
+
+    def sabotage_once(self, axis: str, misdeed: str, value: object, key: str) -> None:
+        """Pack a value while a policy misbehaves; then it behaves again."""
         before, saboteur = self.fingerprint(), self.saboteur
         saboteur.axis, saboteur.misdeed, saboteur.fired = axis, misdeed, False
         commit: Commit | None = None
@@ -501,10 +534,20 @@ class BackpackMachine(RuleBasedStateMachine):
             require(self.fingerprint() == before, "F1", "A refusal changed the state.")
         finally:
             saboteur.axis = None
+        if misdeed == "reenter":
+            require("intruder" not in self.backpack, "P3", "A policy changed the Backpack.")
         if commit is not None:
             excused = not saboteur.fired or (axis, misdeed) == ("reference", "nothing")
             require(excused, "P3", f"{axis} did {misdeed} and nobody objected.")
             self.model.record(commit, {key: value})
+
+    def fill(self, key: str) -> None:
+        """Pack until the next commit of an ordinary value has to prune, unless that takes long."""
+        for number in range(12):
+            if not self.limit < self.backpack.memory_usage().headroom_bytes < 12 * self.limit:
+                return
+            value = f"{number:02}" + "f" * (self.limit - 200)
+            self.commit(lambda: self.backpack.pack(key, value), {key: value})
 
     # --- laws ----------------------------------------------------------------------------------
 
@@ -513,6 +556,8 @@ class BackpackMachine(RuleBasedStateMachine):
         """Every law holds between operations."""
         if not hasattr(self, "model"):
             return
+        if self.faults:
+            raise self.faults[0]
         usage = self.backpack.memory_usage()
         self.highest = max(self.highest, usage.history_bytes)
         require(usage.peak_history_bytes >= self.highest, "B1", f"The peak is forgotten: {usage}.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import MutableMapping
+from enum import StrEnum
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -17,12 +19,14 @@ from backpack import (
     ConfigError,
     ConflictError,
     InvalidKey,
+    PolicyError,
     Unavailable,
     UnknownCommit,
     UnknownKey,
     UnpackableValue,
     ValueUnavailable,
 )
+from backpack.audit import audit
 from backpack.policies import Full, KeepAll, Oldest, Stub
 
 
@@ -86,6 +90,7 @@ class TestCurrentState:
         assert {"a": 1, "b": 2, "c": 3} == dict(bp) == bp
         assert ["a", "b", "c"] == list(bp)
         assert 3 == len(bp)
+        assert {"a": 1, "b": 2, "c": 3} == bp.to_dict()
         assert "a" in bp
         assert "z" not in bp
         strangers: list[Any] = [7, None, ()]
@@ -153,7 +158,7 @@ class TestCurrentState:
         ("key", "message"),
         [
             (1, "a key must be a non-empty string, not int 1"),
-            (None, "a key must be a non-empty string, not NoneType None"),
+            (None, "a key must be a non-empty string, not None"),
             ("", "a key must be a non-empty string, not ''"),
             ("a\ud800", "a key must be valid Unicode, without lone surrogates"),
         ],
@@ -187,10 +192,12 @@ class TestCurrentState:
     @pytest.mark.parametrize(
         ("labels", "message"),
         [
+            ({"by": ""}, "by must be the name of a node or None, not ''"),
+            ({"note": "\ud800"}, "note must be valid Unicode, without lone surrogates"),
             ({"by": 3}, "by must be the name of a node or None, not int 3"),
             ({"tags": "plan"}, r"tags must be a collection of strings, such as \('plan',\)"),
             ({"tags": 3}, "tags must be a collection of strings"),
-            ({"tags": [3]}, "a tag must be a non-empty string, not 3"),
+            ({"tags": [3]}, "a tag must be a non-empty string, not int 3"),
             ({"tags": [""]}, "a tag must be a non-empty string, not ''"),
             ({"note": 3}, "note must be a string or None, not int 3"),
         ],
@@ -226,6 +233,33 @@ class TestCommits:
         assert "same" == commit.changes[0].kind
         assert 0 == bp.memory_usage().versions
         assert "set" == bp.pack("k", [True]).changes[0].kind
+
+    @pytest.mark.parametrize("now", [float("nan"), float("inf"), 1e18, -1e18, None, "noon", True])
+    def test_a_clock_that_tells_no_time_is_refused(self, now: Any) -> None:
+        """What cannot be shown as a time is not recorded as one."""
+        bp = Backpack(clock=lambda: now)
+        with pytest.raises(PolicyError, match="the clock must tell seconds since the epoch"):
+            bp["k"] = 1
+        assert not bp
+
+    def test_a_clock_may_step_back_but_not_pack(self) -> None:
+        """Numbers, not times, order commits; a clock that changes the Backpack is refused."""
+        times = iter([100, 50, 75.5])
+        bp = Backpack(clock=lambda: next(times))
+        assert [1, 2, 3] == [bp.pack("k", n).seq for n in range(3)]
+        bp = Backpack(clock=lambda: bp.pack("inner", 1).timestamp)
+        with pytest.raises(PolicyError, match="tried to change the Backpack that is asking it"):
+            bp["k"] = 1
+        assert not bp
+
+    def test_labels_are_plain_text(self, bp: Backpack) -> None:
+        """Names of nodes given as members of an Enum are recorded as their text."""
+
+        class Node(StrEnum):
+            PLANNER = "planner"
+
+        commit = bp.pack("k", 1, by=Node.PLANNER, tags=[Node.PLANNER], note=Node.PLANNER)
+        assert [str] * 3 == [type(text) for text in (commit.by, commit.tags[0], commit.note)]
 
     def test_history_is_newest_first_and_by_key(self, bp: Backpack) -> None:
         """history(key) tells only of the commits that changed it."""
@@ -390,6 +424,40 @@ class TestGoingBack:
         bp.rollback(old.id, keys=["a", "b"])
         assert {"a": 1, "c": 4} == dict(bp)
 
+    @pytest.mark.parametrize(
+        ("keys", "error", "message"),
+        [
+            ("ab", TypeError, r"keys must be a collection of keys, such as \('plan',\), not 'ab'"),
+            (5, TypeError, "keys must be a collection of keys"),
+            ([1], InvalidKey, "a key must be a non-empty string, not int 1"),
+            (["typo"], UnknownKey, "there is no key 'typo', neither at commit 1-.* nor in the cur"),
+        ],
+    )
+    def test_the_keys_to_go_back_are_checked(
+        self, bp: Backpack, keys: Any, error: type[Exception], message: str
+    ) -> None:
+        """A string is not taken for its characters, and a key nobody knows is named."""
+        old = bp.pack("a", 1)
+        bp["b"] = 2
+        for attempt in (lambda: bp.rollback(old, keys=keys), lambda: bp.fork(old, keys=keys)):
+            with pytest.raises(error, match=message):
+                attempt()
+        bp.rollback(old, keys=(key for key in "ab"))
+        assert {"a": 1} == dict(bp)
+
+    def test_a_policy_that_cannot_be_copied_is_named(self) -> None:
+        """A fork needs policies of its own."""
+
+        class Locked:
+            def __init__(self) -> None:
+                self.lock = Lock()
+
+            def __call__(self, request: object) -> list[str]:
+                return []
+
+        with pytest.raises(ConfigError, match=r"^pruning: Locked cannot be copied for a fork: .*"):
+            Backpack(pruning=Locked()).fork()
+
     def test_a_rollback_to_what_is_left_out_is_refused(self, bp: Backpack) -> None:
         """History has only a reference: nothing changes, and other keys can still go back."""
         old = bp.pack("dump", "x" * 200_000)
@@ -503,15 +571,43 @@ class TestTransactions:
             assert [1] == tx["a"]
         assert [1] == bp["a"]
 
-    def test_a_key_that_vanished_meanwhile_needs_no_removal(self, bp: Backpack) -> None:
-        """The state directly changed inside the block does not trip the transaction."""
+    @pytest.mark.parametrize("touch", ["read", "set", "removed", "looked for"])
+    def test_what_changed_meanwhile_is_a_conflict(self, bp: Backpack, touch: str) -> None:
+        """A transaction that has seen a key finds it as it saw it, or changes nothing."""
         bp["a"] = 1
+        with pytest.raises(ConflictError, match="'a' was packed or removed while a transaction"):
+            with bp.transaction() as tx:
+                if touch == "read":
+                    tx["b"] = tx["a"] + 1
+                elif touch == "set":
+                    tx["a"] = 2
+                elif touch == "removed":
+                    del tx["a"]
+                else:
+                    tx["b"] = "a" in tx
+                bp["a"] = 3
+        assert {"a": 3} == dict(bp)
+
+    def test_what_it_has_not_seen_is_no_conflict(self, bp: Backpack) -> None:
+        """Other keys may change under an open transaction."""
         with bp.transaction() as tx:
-            del tx["a"]
-            bp.remove("a")
+            tx["a"] = 1
+            bp["b"] = 2
+        assert {"a": 1, "b": 2} == dict(bp)
+
+    def test_it_pops_and_clears_as_a_dict_does(self, bp: Backpack) -> None:
+        """popitem() takes the newest key first; clear() removes all, whatever they hold."""
+        bp.update(a=1, b=2, c=3)
+        with bp.transaction() as tx:
+            tx["d"] = 4
+            assert ("d", 4) == tx.popitem()
+            assert ("c", 3) == tx.popitem()
+            tx["e"] = 5
+            tx.clear()
+            assert 0 == len(tx)
+            with pytest.raises(UnknownKey, match="there is no key to pop"):
+                tx.popitem()
         assert not bp
-        assert tx.commit is not None
-        assert () == tx.commit.keys
 
 
 class TestEdit:
@@ -631,6 +727,18 @@ class TestBudget:
         assert not bp
         assert 1 == len(bp.history())
         assert 0 == bp.memory_usage().versions
+
+    def test_keys_that_come_and_go_leave_nothing(self) -> None:
+        """However many keys there ever were, history holds as many commits as before."""
+        bp = Backpack(max_history_size=16_384)
+        retained = []
+        for number in range(3_000):
+            bp.pack(f"task-{number:06}", number)
+            bp.remove(f"task-{number:06}")
+            retained.append(len(bp.history()))
+        assert max(retained[-500:]) == max(retained[500:1000])
+        assert min(retained[-500:]) > 10
+        assert audit(bp) == []
 
     def test_keys_last_set_long_before_the_horizon_are_in_every_snapshot(self) -> None:
         """Whatever is pruned, retained snapshots are whole."""

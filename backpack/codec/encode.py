@@ -17,7 +17,7 @@ from ormsgpack import Ext, packb
 from backpack.codec import arrays, layout
 from backpack.codec.atoms import ATOM_WRITERS
 from backpack.codec.classes import ClassRegistry
-from backpack.codec.layout import OPTIONS, pack
+from backpack.codec.layout import OPTIONS, PLAIN_LEVELS, pack
 
 __all__ = ["NeedsCare", "encode_fast", "is_plain", "opened"]
 
@@ -94,6 +94,7 @@ class _FastPass:
             hook = self._hook(level + 1)
             next(hook)
             self._hooks.append(hook.send)
+        value = _own_shells(value, PLAIN_LEVELS)
         try:
             data = packb(value, self._hooks[level], OPTIONS)
         except TypeError:
@@ -135,6 +136,32 @@ class _FastPass:
         if code == layout.SET or code == layout.FROZENSET:
             body.sort(key=lambda element: self.write(element, level))
         return Ext(code, self.write(body, level))
+
+
+def _own_shells(value: object, levels: int) -> object:
+    """Return a value whose plain lists and dicts nobody else knows; what they hold is the same.
+
+    A hook runs Python in the middle of msgpack's walk, and with it perhaps another thread, or a
+    class's own code. Were the containers anybody else's, a change would pull them from under it.
+
+    Raises:
+        NeedsCare: They nest too deep for the fast way.
+    """
+    if levels < 0:
+        raise NeedsCare
+    if type(value) is list:
+        items = value.copy()
+        for index, item in enumerate(items):
+            if type(item) is list or type(item) is dict:
+                items[index] = _own_shells(item, levels - 1)
+        return items
+    if type(value) is dict:
+        entries = value.copy()
+        for key, item in entries.items():
+            if type(item) is list or type(item) is dict:
+                entries[key] = _own_shells(item, levels - 1)
+        return entries
+    return value
 
 
 def _check_buffers(value: object, data: bytes) -> None:
