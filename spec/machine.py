@@ -11,6 +11,7 @@ fail in the middle of what they are asked.
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -561,7 +562,12 @@ class BackpackMachine(RuleBasedStateMachine):
         usage = self.backpack.memory_usage()
         self.highest = max(self.highest, usage.history_bytes)
         require(usage.peak_history_bytes >= self.highest, "B1", f"The peak is forgotten: {usage}.")
-        check_laws(self.backpack, self.model)
+        check_laws(self.backpack, self.model, most=12)
+
+    def teardown(self) -> None:
+        """At the end of a program that broke no law, every commit is looked at."""
+        if hasattr(self, "model") and sys.exc_info()[0] is None:
+            check_laws(self.backpack, self.model)
 
     def expect(
         self,

@@ -27,8 +27,8 @@ settings.register_profile(
 settings.register_profile(
     "deep",
     deadline=None,
-    max_examples=500,
-    stateful_step_count=150,
+    max_examples=50,
+    stateful_step_count=500,
     suppress_health_check=_slow,
     print_blob=True,
 )
