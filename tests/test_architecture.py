@@ -123,7 +123,7 @@ def test_modules_stay_small() -> None:
         path.name: len(path.read_text(encoding="utf-8").splitlines())
         for path in [*sources(), *sorted((ROOT / "spec").glob("*.py"))]
     }
-    limits = {"container.py": 640, "machine.py": 600}
+    limits = {"container.py": 640, "machine.py": 640}
     assert {} == {name: n for name, n in long.items() if n > limits.get(name, 400)}
 
 

@@ -210,3 +210,30 @@ def test_only_what_may_hold_a_buffer_is_searched(monkeypatch: pytest.MonkeyPatch
     assert [] == searched
     CODEC.encode([196])
     assert [[196]] == searched
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_container_changed_while_it_is_encoded_does_no_harm(nested: bool) -> None:
+    """What a class's own code does to the value meanwhile is not seen, and pulls nothing away."""
+
+    class Saboteur:
+        """Empties the list and the dict it is in."""
+
+    items: list[object] = []
+    entries: dict[str, object] = {"items": items, "last": (1, 2)}
+
+    def clear(saboteur: Saboteur) -> str:
+        items.clear()
+        entries.clear()
+        return "done"
+
+    codec = MsgpackCodec()
+    codec.register(Saboteur, name="saboteur", encode=clear, decode=lambda _: Saboteur())
+    items += [Saboteur(), *({"n": [number]} for number in range(1000)), (3, 4)]
+    decoded: Any = codec.decode(codec.encode(entries if nested else items))
+    if nested:
+        assert (1, 2) == decoded["last"]
+        decoded = decoded["items"]
+    assert 1002 == len(decoded)
+    assert (3, 4) == decoded[-1]
+    assert [] == items
