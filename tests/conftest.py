@@ -5,7 +5,12 @@ Choose one with ``pytest --hypothesis-profile=spec``.
 
 from hypothesis import HealthCheck, settings
 
-_slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+_slow = [
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.large_base_example,  # a program of 500 steps is large, however small each is
+]
 
 # The default run says the same on every machine; the longer ones look for what it has missed.
 settings.register_profile(

@@ -114,6 +114,14 @@ def filled() -> Backpack:
     return bp
 
 
+def roomy() -> Backpack:
+    """Return a Backpack with room, whose chains grow with the next change."""
+    bp = Backpack(max_history_size=65_536, clock=lambda: 0.0)
+    for number in range(3):
+        bp.update(a=number, b=[number])
+    return bp
+
+
 def shown(bp: Backpack) -> object:
     """Return everything a Backpack answers, its own code left out."""
     return (
@@ -136,21 +144,36 @@ OPERATIONS: dict[str, Callable[[Backpack], object]] = {
 }
 
 
+#: The same on chains that only grow.
+ROOMY: dict[str, Callable[[Backpack], object]] = {
+    "supersede two": lambda bp: bp.update({"a": 9, "b": 10}),
+    "remove one": lambda bp: bp.remove("a"),
+}
+CASES = [(filled, name, each) for name, each in OPERATIONS.items()] + [
+    (roomy, name, each) for name, each in ROOMY.items()
+]
+
+
 # An interruption while a generator is thrown away is reported and dropped by the interpreter.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_interruption_leaves_the_state_before_or_after(name: str) -> None:
+@pytest.mark.parametrize(
+    ("start", "operation"),
+    [(start, operation) for start, _, operation in CASES],
+    ids=[name for _, name, _ in CASES],
+)
+def test_an_interruption_leaves_the_state_before_or_after(
+    start: Callable[[], Backpack], operation: Callable[[Backpack], object]
+) -> None:
     """Wherever an operation is interrupted, what is seen is the state before it or after it.
 
     Where the interruption left a plan to be finished, the finishing is interrupted too.
     """
-    operation = OPERATIONS[name]
-    before, done = filled(), filled()
+    before, done = start(), start()
     operation(done)
     allowed = [shown(before), shown(done)]
     seen = set()
     for at in range(1, 100_000):
-        bp = filled()
+        bp = start()
         interrupter = Interrupter(at)
         interrupter.run(lambda: operation(bp))  # noqa: B023
         if interrupter.places < at:
