@@ -32,7 +32,7 @@ settings.register_profile(
 settings.register_profile(
     "deep",
     deadline=None,
-    max_examples=30,
+    max_examples=12,
     stateful_step_count=500,
     suppress_health_check=_slow,
     print_blob=True,
