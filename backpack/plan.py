@@ -222,7 +222,7 @@ def _is_gone(history: History, key: str, seq: int, cuts: dict[str, list[int]]) -
         return True
     if chain.held[index] is not TOMBSTONE:
         return False
-    cut = cuts.get(key, ())
+    cut = set(cuts.get(key, ()))
     return all(at in cut or chain.held[at] is TOMBSTONE for at in range(index))
 
 
