@@ -27,6 +27,7 @@ __all__ = [
     "NAME_BYTES",
     "OWNED_BYTES",
     "REFERENCE_BYTES",
+    "TAGS_BYTES",
     "VERSION_BYTES",
     "commit_cost",
     "held_cost",
@@ -47,6 +48,8 @@ COMMIT_BYTES = 320
 CHANGE_BYTES = 112
 #: One key that a commit owns.
 OWNED_BYTES = 8
+#: The tags of a commit, beside their places, if it has any.
+TAGS_BYTES = 40
 #: A superseded version: its place in the two columns of the chain, and the header and rounding
 #: of its bytes object.
 VERSION_BYTES = 64
@@ -87,7 +90,7 @@ def held_cost(held: Held) -> int:
 def commit_cost(commit: Commit, owned: int) -> int:
     """Return what a retained commit that owns so many keys takes, names aside, in bytes."""
     note = 0 if commit.note is None else text_cost(commit.note)
-    labels = OWNED_BYTES * (owned + len(commit.tags))
+    labels = OWNED_BYTES * (owned + len(commit.tags)) + (TAGS_BYTES if commit.tags else 0)
     return COMMIT_BYTES + CHANGE_BYTES * len(commit.changes) + labels + note
 
 
@@ -125,5 +128,6 @@ def owned_cost(history: History, retained: Retained) -> int:
         chain = history.chains.get(key)
         current = history.current.get(key)
         if chain is not None and (current is None or current.seq > seq):
-            total += held_cost(chain.at(seq)[1])
+            setter, held = chain.at(seq)
+            total += held_cost(held) if setter else 0  # A removal of nothing is not held.
     return total
