@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from backpack.guard import name_of
 from backpack.records import Committed, Pruned, Referenced, Refused
 
@@ -34,11 +36,18 @@ def log(level: str, event: str, **fields: object) -> None:
         getattr(structlog.get_logger("backpack"), level)(event, **fields)
 
 
+@frozen(eq=False)
+class _Subscription:
+    """One of perhaps several subscriptions of a callback."""
+
+    callback: Callable[[Event], object]
+
+
 class Events:
     """The subscribers of one Backpack."""
 
     def __init__(self) -> None:
-        self._callbacks: tuple[Callable[[Event], object], ...] = ()
+        self._callbacks: tuple[_Subscription, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anybody listens."""
@@ -46,10 +55,11 @@ class Events:
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call ``callback`` with every event from here on; return what ends that."""
-        self._callbacks = (*self._callbacks, callback)
+        mine = _Subscription(callback)
+        self._callbacks = (*self._callbacks, mine)
 
         def unsubscribe() -> None:
-            self._callbacks = tuple(each for each in self._callbacks if each is not callback)
+            self._callbacks = tuple(each for each in self._callbacks if each is not mine)
 
         return unsubscribe
 
@@ -61,11 +71,11 @@ class Events:
         """
         for event in events:
             _log_event(event)
-            for callback in self._callbacks:
+            for each in self._callbacks:
                 try:
-                    callback(event)
+                    each.callback(event)
                 except Exception:
-                    log("exception", "subscriber_failed", subscriber=name_of(callback))
+                    log("exception", "subscriber_failed", subscriber=name_of(each.callback))
 
 
 def _log_event(event: Event) -> None:

@@ -128,3 +128,15 @@ def test_nothing_is_printed_where_structlog_is_not_configured(
         bp["k"] = f"{number}" * 500
     assert bp.memory_usage().commits_pruned > 0
     assert ("", "") == tuple(capsys.readouterr())
+
+
+def test_ending_one_of_two_subscriptions_of_a_callback_leaves_the_other() -> None:
+    """What subscribe() returns ends that subscription, and ends it once."""
+    bp = Backpack()
+    heard: list[object] = []
+    stop = bp.subscribe(heard.append)
+    bp.subscribe(heard.append)
+    stop()
+    stop()
+    bp.pack("k", 1)
+    assert 1 == len(heard)
