@@ -93,7 +93,10 @@ class Transaction(MutableMapping[str, Any]):
             self._staged[key] = None
 
     def popitem(self) -> tuple[str, Any]:
-        """Remove the key that was added last, as a dict does, and return it with its value.
+        """Remove the key that was added last, and return it with its value.
+
+        A key that was removed and set again in the same transaction keeps its place: one commit
+        changes it once.
 
         Raises:
             UnknownKey: There is none.
