@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 from bisect import bisect_left
+from collections import Counter
 from enum import Enum
 from sys import getsizeof
 from typing import TYPE_CHECKING
+
+from attrs import fields_dict
 
 from backpack.budget import commit_cost, held_cost, names_of, recount
 from backpack.history import TOMBSTONE
@@ -16,9 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from backpack.container import Backpack
+    from backpack.engine import Engine
     from backpack.history import History
 
-__all__ = ["audit", "real_bytes"]
+__all__ = ["audit", "overweight", "real_bytes", "sizes_owned"]
+
+#: A version's places in the two columns of its chain.
+_SLOT_BYTES = 16
 
 #: What the empty tables of a new history take, in bytes.
 _EMPTY_BYTES = 1024
@@ -43,10 +50,44 @@ def audit(backpack: Backpack) -> list[str]:
         history = engine.history
         return [
             *_accounts(history),
-            *_memory(history),
+            *_names(history),
             *_order(history),
             *_ownership(history),
         ]
+
+
+def overweight(backpack: Backpack) -> list[str]:
+    """Weigh the inside of a Backpack, object by object, against what is charged for it.
+
+    Returns:
+        A sentence for everything that takes more than 1.10 times its charge; none if all is
+        well. O(everything held).
+
+    >>> from backpack import Backpack
+    >>> overweight(Backpack())
+    []
+    """
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        return [*_whole(engine), *_memory(engine.history)]
+
+
+def sizes_owned(backpack: Backpack) -> dict[str, int]:
+    """Count what history holds on behalf of each retained commit.
+
+    Returns:
+        ``{id: bytes}``: the commit's record, and the superseded versions nobody older sees.
+    """
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        history = engine.history
+        sizes = [commit_cost(each.commit, len(each.owned)) for each in history.retained]
+        for chain in history.chains.values():
+            for seq, held in zip(chain.seqs, chain.held, strict=True):
+                sizes[bisect_left(history.seqs, seq)] += held_cost(held)
+        return {each.commit.id: size for each, size in zip(history.retained, sizes, strict=True)}
 
 
 def real_bytes(history: History) -> int:
@@ -79,14 +120,24 @@ def real_size(root: object, *left_out: object) -> int:
     return total
 
 
-def _memory(history: History) -> Iterator[str]:
-    """The account covers what the objects really take, to a tenth."""
-    real, account = real_bytes(history), history.history_bytes
+def _whole(engine: Engine) -> Iterator[str]:
+    """The account covers whatever the engine holds on to, its settings aside, to a tenth."""
+    history, reader, settings = engine.history, engine.reader, engine.settings
+    owners = (engine, history, reader)
+    others = (settings, engine.lock, engine.guard, engine.events, engine.code, history.current)
+    policies = (getattr(settings, name) for name in fields_dict(type(settings)))
+    held = [part for owner in owners for part in vars(owner).values()]
+    real = real_size(held, *owners, *others, *policies, *history.current)
+    account = history.history_bytes
     if real > 1.10 * account + _EMPTY_BYTES:
         yield f"The history takes {real:,} bytes of memory, its account says {account:,}."
+
+
+def _memory(history: History) -> Iterator[str]:
+    """What each version and each commit is charged covers what it takes, to a tenth."""
     for key, chain in history.chains.items():
         for held in chain.held:
-            size, cost = real_size(held), held_cost(held)
+            size, cost = real_size(held) + _SLOT_BYTES, held_cost(held)
             if size > 1.10 * cost:
                 yield f"A version of {key!r} takes {size:,} bytes, and is charged {cost:,}."
     for retained in history.retained:
@@ -110,6 +161,19 @@ def _accounts(history: History) -> Iterator[str]:
         running = getattr(history, name)
         if running != count:
             yield f"{name} is {running:,}, a recount gives {count:,}."
+
+
+def _names(history: History) -> Iterator[str]:
+    """The table of names has those that are mentioned, and counts how often."""
+    uses = Counter(history.chains.keys())
+    for retained in history.retained:
+        commit = retained.commit
+        uses.update([*commit.keys, *commit.tags])
+        uses.update([] if commit.by is None else [commit.by])
+    counted = {name: number for name, (_, number) in history.names.items()}
+    if counted != uses:
+        wrong = sorted(counted.items() ^ uses.items())
+        yield f"The table of names does not count what is used: {wrong[:4]}."
 
 
 def _order(history: History) -> Iterator[str]:

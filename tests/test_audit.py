@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from backpack import Backpack
-from backpack.audit import audit, real_bytes
+from backpack.audit import audit, overweight, real_bytes, sizes_owned
 from backpack.history import TOMBSTONE, Chain, History
 from backpack.policies import Stub
 
@@ -63,6 +63,14 @@ def _charge_nothing(history: History) -> None:
     history.history_bytes = 0
 
 
+def _forget_a_name(history: History) -> None:
+    history.names.popitem()
+
+
+def _hoard(history: History) -> None:
+    vars(history)["hoard"] = [f"{number} of what was read" * 9 for number in range(50)]
+
+
 FAULTS: dict[str, tuple[Callable[[History], None], str]] = {
     "columns of different length": (_misalign, "The columns of the chain of 'k' are"),
     "a chain out of order": (_disorder, "The chain of 'k' is not in order."),
@@ -74,6 +82,8 @@ FAULTS: dict[str, tuple[Callable[[History], None], str]] = {
     "a key owned twice": (_own_twice, "A commit owns a key twice."),
     "a version nobody owns": (_own_nothing, "The version of 'k' that commit 1 set is owned by"),
     "a stale account": (_charge_nothing, "history_bytes is 0, a recount gives"),
+    "a name that is missing": (_forget_a_name, "The table of names does not count what is used"),
+    "memory beside the chains": (_hoard, "bytes of memory, its account says"),
     "memory nobody pays for": (_charge_nothing, "bytes of memory, its account says 0."),
 }
 
@@ -81,7 +91,7 @@ FAULTS: dict[str, tuple[Callable[[History], None], str]] = {
 def test_all_is_well() -> None:
     """A Backpack that was only used has nothing wrong inside."""
     bp = filled()
-    assert [] == audit(bp)
+    assert [] == [*audit(bp), *overweight(bp)]
     assert 2_000 < real_bytes(bp._engine.history) <= 1.1 * bp.memory_usage().history_bytes + 1024
 
 
@@ -91,7 +101,8 @@ def test_a_fault_is_found(fault: str) -> None:
     break_it, sentence = FAULTS[fault]
     bp = filled()
     break_it(bp._engine.history)
-    assert any(sentence in found for found in audit(bp)), audit(bp)
+    found = [*audit(bp), *overweight(bp)]
+    assert any(sentence in each for each in found), found
 
 
 def test_what_is_charged_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +110,28 @@ def test_what_is_charged_too_little_is_found(monkeypatch: pytest.MonkeyPatch) ->
     bp = filled()
     monkeypatch.setattr("backpack.audit.held_cost", lambda held: 1)
     monkeypatch.setattr("backpack.audit.commit_cost", lambda commit, owned: 1)
-    found = audit(bp)
+    found = overweight(bp)
     assert any("A version of 'k' takes" in each and "is charged 1." in each for each in found)
     assert any("Commit 1 takes" in each and "is charged 1." in each for each in found)
+
+
+def test_what_is_held_for_a_commit_is_counted() -> None:
+    """Its record and the versions nobody older sees; together with names and chains, all."""
+    bp = Backpack()
+    first, second = bp.pack("k", "x" * 1000), bp.pack("k", "y" * 1000)
+    sizes = sizes_owned(bp)
+    assert [first.id, second.id] == list(sizes)
+    assert sizes[first.id] - sizes[second.id] > 1000
+    assert sum(sizes.values()) < bp.memory_usage().history_bytes
+
+
+def test_looks_and_tags_are_paid_for() -> None:
+    """A commit far down a long history, looked at again and again, takes what it is charged."""
+    bp = Backpack()
+    for number in range(400):
+        bp.pack("k", number)
+    for commit in bp.history()[50:100]:
+        bp.tag(commit, "a", "b", "c", "d")
+        for _ in range(300):
+            bp.snapshot(commit)
+    assert [] == overweight(bp)
