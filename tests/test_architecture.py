@@ -27,6 +27,7 @@ LAYERS = [
     {"audit", "registry", "document", "strategies", "configs"},
     {"config", "trace"},
     {"replay", "verify", "report"},
+    {"terminal"},
     {"cli"},
     {"__main__"},
 ]
@@ -118,12 +119,12 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_modules_stay_small() -> None:
-    """Four hundred lines are where a module is to be split; two are long lists of small parts."""
+    """Four hundred lines are where a module is to be split; one is a long list of small parts."""
     long = {
-        path.name: len(path.read_text(encoding="utf-8").splitlines())
-        for path in [*sources(), *sorted((ROOT / "spec").glob("*.py"))]
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in [*sources(), *sorted((ROOT / "spec").rglob("*.py"))]
     }
-    limits = {"container.py": 640, "machine.py": 640}
+    limits = {"backpack/container.py": 640}
     assert {} == {name: n for name, n in long.items() if n > limits.get(name, 400)}
 
 
