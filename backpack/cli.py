@@ -1,20 +1,19 @@
-"""The command ``backpack``: replays and verifies a trace, and explains the presets."""
+"""The command ``backpack``: replays and verifies a trace, explains presets, checks policies."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from random import SystemRandom
+from typing import NoReturn
 
 import click
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,15 +23,23 @@ from backpack.errors import BackpackError, TraceError
 from backpack.registry import AXES
 from backpack.replay import Replay, replay
 from backpack.report import Report, Verdict, as_dict, judge, render, to_ascii
+from backpack.terminal import (
+    ReaderGone,
+    complain,
+    emit,
+    emit_json,
+    emit_rich,
+    is_unicode,
+    line,
+    progress,
+)
 from backpack.trace import read_trace
 from backpack.units import format_size
 from backpack.verify import Verification, verify
-from backpack.wording import one_line
 
 __all__ = ["command", "main"]
 
 _DEMO = "demo.jsonl.gz"
-_ERROR_LENGTH = 1_000
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -49,11 +56,14 @@ Exit codes:
 With 2 and 3, everything before the error is replayed, verified and reported.
 """
 
-Advance: TypeAlias = Callable[[int, int], None]
-
-
-class _ReaderGone(Exception):
-    """Whoever read the output has stopped reading."""
+# The backspace keeps click from filling the lines.
+_CHECK_CODES = """\b
+Exit codes:
+  0    every law holds, as far as it was tried
+  1    a law is broken
+  2    bad input: nothing could be checked of a target
+  130  interrupted
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -75,12 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _INTERRUPTED
     except click.ClickException as error:
         message = error.format_message().rstrip(".")
-        _complain(f"{message[:1].lower()}{message[1:]}; backpack --help tells what there is")
+        complain(f"{message[:1].lower()}{message[1:]}; backpack --help tells what there is")
         code = error.exit_code
     except BackpackError as error:
-        _complain(str(error))
+        complain(str(error))
         code = Verdict.BAD_INPUT.value
-    except _ReaderGone:
+    except ReaderGone:
         # Python flushes once more when it exits, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _BROKEN_PIPE
@@ -93,10 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def command(context: click.Context) -> None:
     """Keep an agent's state whole, and its history inside a byte budget.
 
-    Replay a recorded run with 'backpack run'; choose a preset with 'backpack presets'.
+    Replay a recorded run with 'backpack run'; choose a preset with 'backpack presets'; check a
+    policy of your own with 'backpack check'.
     """
     if context.invoked_subcommand is None:
-        _emit(f"{context.get_help()}\n")
+        emit(f"{context.get_help()}\n")
 
 
 @command.command(epilog=_EXIT_CODES)
@@ -142,7 +153,7 @@ def run(
         backpack = Backpack(**config.arguments())
     except BackpackError as error:
         if as_json:
-            _emit_json({"verdict": "bad input", "error": _line(str(error))})
+            emit_json({"verdict": "bad input", "error": line(str(error))})
         raise
     with as_file(files("backpack") / _DEMO) as demo:
         path = demo if trace is None else trace
@@ -157,11 +168,11 @@ def run(
         error=_reason(replayed, path),
     )
     if as_json:
-        _emit_json(as_dict(report))
+        emit_json(as_dict(report))
     elif report.replay.operations:
-        _emit_rich(render(report))
+        emit_rich(render(report))
     if report.error is not None:
-        _complain(report.error)
+        complain(report.error)
     return report.verdict.value
 
 
@@ -173,22 +184,123 @@ def presets(name: str | None, as_json: bool) -> None:
     if name is not None:
         config = load_preset(name)
         if as_json:
-            _emit_json(_settings(config))
+            emit_json(_settings(config))
         else:
-            _emit_rich(_explained(config))
+            emit_rich(_explained(config))
         return
     configs = [load_preset(each) for each in preset_names()]
     if as_json:
-        _emit_json([_settings(config) for config in configs])
+        emit_json([_settings(config) for config in configs])
     else:
-        _emit_rich(_listed(configs))
+        emit_rich(_listed(configs))
+
+
+@command.command(epilog=_CHECK_CODES)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--preset", metavar="NAME", help="Check the policies of a preset.")
+@click.option(
+    "--config", "config_file", metavar="FILE", type=click.Path(), help="Check those of a YAML file."
+)
+@click.option("--axis", metavar="AXIS", help="What TARGET is, where it could be several things.")
+@click.option("--laws", metavar="ID,...", help="Only these laws; all if left out.")
+@click.option(
+    "--expect",
+    "expected",
+    metavar="ID=REASON",
+    multiple=True,
+    help="A law that is broken, and is meant to be; may be repeated.",
+)
+@click.option("--seed", metavar="N", type=int, help="Draw the same examples as a run before.")
+@click.option(
+    "--examples", metavar="N", type=click.IntRange(min=1), help="Examples a law; 200 if left out."
+)
+@click.option(
+    "--time-limit",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20.0,
+    help="What one example may take before it counts as hanging; 20 if left out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the reports for programs.")
+@click.option(
+    "--no-imports", is_flag=True, help="Refuse a FILE that names code from outside Backpack."
+)
+def check(
+    targets: tuple[str, ...],
+    preset: str | None,
+    config_file: str | None,
+    axis: str | None,
+    laws: str | None,
+    expected: tuple[str, ...],
+    seed: int | None,
+    examples: int | None,
+    time_limit: float,
+    as_json: bool,
+    no_imports: bool,
+) -> int:
+    """Check policies against the laws of the specification.
+
+    A TARGET is 'module:Class', a function that makes a policy, or the name of a built-in one.
+    Modules are looked for in the current folder, too. It needs backpack-memory[spec].
+    """
+    if bool(targets) + (preset is not None) + (config_file is not None) != 1:
+        raise click.UsageError("say what to check: a TARGET, --preset or --config, one of them")
+    try:
+        spec = import_module("backpack.spec.command")
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise click.ClickException(
+            'checking needs Hypothesis; pip install "backpack-memory[spec]" brings it'
+        ) from error
+    options = {
+        "axis": axis,
+        "laws": laws.replace(" ", "").split(",") if laws else None,
+        "expected": dict(map(_expectation, expected)),
+        "seed": SystemRandom().randrange(2**31) if seed is None else seed,
+        "examples": examples,
+        "time_limit": time_limit,
+        "imports": not no_imports,
+    }
+    named = [{"name": each, "target": each} for each in targets]
+    if preset is not None:
+        named = [{"name": f"preset {preset}", "preset": preset}]
+    elif config_file is not None:
+        named = [{"name": config_file, "config": config_file}]
+    results = []
+    for each in named:
+        job = spec.Job(**each, **options)
+        with progress(f"checking {job.name}") as advance:
+            results.append(spec.check(job, lambda _, done, total: advance and advance(done, total)))
+        for report in () if as_json else results[-1].reports:
+            emit(f"{to_ascii(str(report)) if not is_unicode() else report}\n\n")
+    if as_json:
+        emit_json(
+            {
+                "ok": all(each.ok for each in results),
+                "reports": [report.as_dict() for each in results for report in each.reports],
+                "errors": {each.name: each.error for each in results if each.error},
+            }
+        )
+    for result in results:
+        if result.error is not None:
+            complain(f"{result.name}: {result.error}")
+    return int(spec.exit_code(results))
+
+
+def _expectation(text: str) -> tuple[str, str]:
+    """Read what stands after --expect."""
+    law, separator, reason = text.partition("=")
+    if not separator or not reason.strip():
+        raise click.UsageError(f"--expect wants ID=REASON, found {text!r}")
+    return law.strip(), reason.strip()
 
 
 def _replayed(path: Path, backpack: Backpack, limit: int | None) -> tuple[Replay, Verification]:
     """Replay a trace, and verify the replay."""
-    with _progress("replaying") as advance:
+    with progress("replaying") as advance:
         replayed = replay(read_trace(path, progress=advance), backpack)
-    with _progress("verifying") as advance:
+    with progress("verifying") as advance:
         return replayed, verify(read_trace(path), replayed, backpack, limit=limit, progress=advance)
 
 
@@ -197,7 +309,7 @@ def _reason(replayed: Replay, path: Path) -> str | None:
     if replayed.error is None:
         return None
     where = "" if isinstance(replayed.error, TraceError) else f"{path}:{replayed.line}: "
-    return _line(f"{where}{replayed.error}")
+    return line(f"{where}{replayed.error}")
 
 
 def _settings(config: Config) -> dict[str, object]:
@@ -250,44 +362,3 @@ def _explained(config: Config) -> RenderableType:
         Text(f'Backpack.from_preset("{config.name}")', style="cyan"),
         Text(f"backpack run --preset {config.name}", style="cyan"),
     )
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Advance | None]:
-    """Show a progress bar on the terminal, if the errors go to one; give what moves it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def _emit_rich(renderable: RenderableType) -> None:
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        console.print(renderable)
-    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-    is_unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
-    _emit(text if is_unicode else to_ascii(text))
-
-
-def _emit_json(data: object) -> None:
-    _emit(json.dumps(data) + "\n")
-
-
-def _emit(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise _ReaderGone from None
-
-
-def _complain(message: str) -> None:
-    click.echo(f"backpack: {_line(message)}", err=True)
-
-
-def _line(text: str) -> str:
-    return one_line(text, longest=_ERROR_LENGTH)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from attrs import field, frozen, mutable
+from attrs import evolve, field, mutable
+
+from backpack.errors import CommitPruned
+from backpack.records import Reference
 
 if TYPE_CHECKING:
     from backpack.container import Backpack
@@ -19,20 +22,20 @@ if TYPE_CHECKING:
         HeldVersion,
         NewValue,
         PruneRequest,
-        Reference,
         SizedValue,
         SupersededVersion,
     )
 
-__all__ = ["MISDEEDS", "Sabotage", "Saboteur"]
+__all__ = ["MISDEEDS", "TRESPASSES", "Sabotage", "Saboteur", "hostile"]
 
 #: ``{axis: ways to break its contract}``.
 MISDEEDS: Final = {
-    "sizing": ("raise", "interrupt", "reenter", "negative", "text", "nothing"),
-    "reference": ("raise", "interrupt", "reenter", "text"),
-    "storage": ("raise", "interrupt", "reenter", "text", "nothing"),
+    "sizing": ("raise", "raise ours", "interrupt", "reenter", "negative", "text", "nothing"),
+    "reference": ("raise", "raise ours", "interrupt", "reenter", "text", "lie", "swap"),
+    "storage": ("raise", "raise ours", "interrupt", "reenter", "text", "nothing"),
     "pruning": (
         "raise",
+        "raise ours",
         "interrupt",
         "reenter",
         "nothing",
@@ -48,6 +51,26 @@ MISDEEDS: Final = {
     ),
 }
 
+#: Ways to change a Backpack from inside a policy that it asks.
+TRESPASSES: Final[dict[str, Callable[[Backpack], object]]] = {
+    "pack": lambda backpack: backpack.pack("intruder", True),
+    # Clearing what is empty changes nothing.
+    "clear": lambda backpack: backpack.clear() if backpack else backpack.pack("intruder", True),
+    "tag": lambda backpack: backpack.tag(backpack.history()[0], "intruder"),
+    "pin": lambda backpack: backpack.pin(backpack.history()[-1]),
+    "read and pack": lambda backpack: _read_and_pack(backpack),
+}
+
+
+def _read_and_pack(backpack: Backpack) -> None:
+    """Read all there is, which a policy may; then pack, which it may not."""
+    for commit in backpack.history():
+        backpack.snapshot(commit).to_dict()
+    backpack.pack("intruder", True)
+
+
+Answer = TypeVar("Answer")
+
 
 class Sabotage(Exception):
     """What a hostile policy raises."""
@@ -61,16 +84,22 @@ class Saboteur:
         backpack: Whom to re-enter.
         axis: The axis that misbehaves; None while all behave.
         misdeed: How; one of :data:`MISDEEDS`.
+        trespass: How it re-enters; one of :data:`TRESPASSES`.
         fired: Whether it did.
-        calls: How often a pruning policy was asked.
+        lenient: Whether the reference policy lets everything into history for now.
+        misled: What the storage policy was asked to read and had never held.
+        asked: How many questions were put to policies.
         watch: Called with every request to the pruning policy.
     """
 
     backpack: Backpack | None = None
     axis: str | None = None
     misdeed: str = ""
+    trespass: str = "pack"
     fired: bool = False
-    calls: int = 0
+    lenient: bool = False
+    asked: int = 0
+    misled: list[str] = field(factory=list)
     watch: list[Callable[[PruneRequest], object]] = field(factory=list)
 
     def __deepcopy__(self, memo: object) -> Saboteur:
@@ -78,23 +107,42 @@ class Saboteur:
 
     def strikes(self, axis: str) -> str | None:
         """Return the misdeed if it is this axis' turn; common ones are done right here."""
+        self.asked += 1
         if self.axis != axis:
             return None
         self.fired = True
         if self.misdeed == "raise":
             raise Sabotage(f"the {axis} policy fails")
+        if self.misdeed == "raise ours":
+            raise CommitPruned(f"the {axis} policy says what is not its to say")
         if self.misdeed == "interrupt":
             raise KeyboardInterrupt
         if self.misdeed == "reenter" and self.backpack is not None:
             self.axis = None
-            self.backpack.pack("intruder", True)
+            TRESPASSES[self.trespass](self.backpack)
         return self.misdeed
 
 
 _JUNK: Final[dict[str, Any]] = {"negative": -1, "text": "text", "nothing": None}
 
 
-@frozen
+def _ask(policy: Callable[..., Answer], question: object) -> Answer:
+    """Ask a policy of the user's; one that ends the process only fails."""
+    try:
+        return policy(question)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Sabotage(f"the policy raised {type(error).__name__}") from error
+
+
+def _contained(answer: Iterator[Answer]) -> Iterator[Answer]:
+    """Hand on what an iterator gives; one that ends the process only fails."""
+    try:
+        yield from answer
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Sabotage(f"the policy raised {type(error).__name__}") from error
+
+
+@mutable(eq=False)
 class HostileSizing:
     """A sizing policy, until the saboteur strikes."""
 
@@ -104,11 +152,11 @@ class HostileSizing:
     def __call__(self, new: NewValue) -> int:
         """Measure, or misbehave."""
         misdeed = self.saboteur.strikes("sizing")
-        size: int = _JUNK[misdeed] if misdeed in _JUNK else self.inner(new)
+        size: int = _JUNK[misdeed] if misdeed in _JUNK else _ask(self.inner, new)
         return size
 
 
-@frozen
+@mutable(eq=False)
 class HostileReference:
     """A reference policy, until the saboteur strikes."""
 
@@ -118,29 +166,40 @@ class HostileReference:
     def __call__(self, value: SizedValue) -> Reference | None:
         """Decide, or misbehave."""
         misdeed = self.saboteur.strikes("reference")
-        left: Reference | None = _JUNK[misdeed] if misdeed in _JUNK else self.inner(value)
-        return left
+        if misdeed in _JUNK:
+            left: Reference | None = _JUNK[misdeed]
+            return left
+        true = Reference.to(value, "hostile")
+        if misdeed == "lie":
+            return evolve(true, size=value.size + 1)
+        if misdeed == "swap":
+            return evolve(true, digest="0" * len(true.digest))
+        return None if self.saboteur.lenient else _ask(self.inner, value)
 
 
-@frozen
+@mutable(eq=False)
 class HostileStorage:
     """A storage policy, until the saboteur strikes while it takes a version in."""
 
     inner: StoragePolicy
     saboteur: Saboteur
+    told: dict[tuple[str, int], bytes] = field(factory=dict)
 
     def hold(self, version: SupersededVersion) -> bytes:
         """Hold, or misbehave."""
         misdeed = self.saboteur.strikes("storage")
-        held: bytes = _JUNK[misdeed] if misdeed in _JUNK else self.inner.hold(version)
+        held: bytes = _JUNK[misdeed] if misdeed in _JUNK else _ask(self.inner.hold, version)
+        self.told[version.key, version.seq] = held
         return held
 
     def read(self, version: HeldVersion) -> bytes:
-        """Read back."""
-        return self.inner.read(version)
+        """Read back; what is asked for must be what was held, under its key and number."""
+        if self.told.get((version.key, version.seq)) != version.data:
+            self.saboteur.misled.append(f"{version.key!r} of commit {version.seq}")
+        return _ask(self.inner.read, version)
 
 
-@frozen
+@mutable(eq=False)
 class HostilePruning:
     """A pruning policy, until the saboteur strikes."""
 
@@ -149,12 +208,12 @@ class HostilePruning:
 
     def __call__(self, request: PruneRequest) -> Iterable[str]:
         """Choose, or misbehave."""
-        self.saboteur.calls += 1
         for look in self.saboteur.watch:
             look(request)
         misdeed = self.saboteur.strikes("pruning")
         if misdeed is None:
-            return self.inner(request)
+            answer = _ask(self.inner, request)
+            return _contained(answer) if isinstance(answer, Iterator) else answer
         good = [each.id for each in request.candidates]
         return self._misbehave(misdeed, request, good)
 
@@ -162,16 +221,18 @@ class HostilePruning:
         backpack = self.saboteur.backpack
         retained = [] if backpack is None else backpack.history()
         never = f"{request.head.seq + 1}-{request.head.origin}"
-        not_offered = [each.id for each in retained if each.id not in good]
+        # Of those it was not offered, one alone, so that nothing else gives it away.
+        others = [each.id for each in reversed(retained) if each.id not in good]
+        gone = f"1-{request.head.origin}"
         answers: dict[str, Any] = {
             "nothing": None,
             "text": good[0],
             "junk": [*good, 42],
             "stranger": [*good, never],
             "twice": [*good, good[0]],
-            "head": [*good, request.head.id] if request.head.id not in good else [never],
-            "pinned": [*good, *not_offered, never],
-            "gone": [*good, f"1-{request.head.origin}", never],
+            "head": [request.head.id if request.head.id not in good else never, *good],
+            "pinned": [*(others[:1] or [never]), *good],
+            "gone": [gone if gone not in good else never, *good],
             "endless": self._endless(good),
             "late": self._late(good),
             "reenter": good,
@@ -188,3 +249,13 @@ class HostilePruning:
     def _late(good: list[str]) -> Iterator[str]:
         yield from good
         raise Sabotage("the pruning policy fails after its choice")
+
+
+def hostile(backpack: Backpack, saboteur: Saboteur) -> dict[str, Any]:
+    """Return the policies of a Backpack, as settings, in the saboteur's hands."""
+    return {
+        "sizing": HostileSizing(backpack.sizing, saboteur),
+        "reference": HostileReference(backpack.reference, saboteur),
+        "storage": HostileStorage(backpack.storage, saboteur),
+        "pruning": HostilePruning(backpack.pruning, saboteur),
+    }

@@ -8,16 +8,17 @@ Backpack; what follows from that, it works out by itself.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import evolve, field, frozen, mutable
 
-from backpack.spec.values import same
+from backpack.records import Change, Commit
+from backpack.spec.sameness import same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from backpack.records import Commit
+    from backpack.records import Reference
 
 __all__ = ["REMOVED", "Model", "Recorded", "Version"]
 
@@ -34,14 +35,14 @@ class Version:
         seq: The number of the commit that set it.
         value: A copy of the value; REMOVED if the key was removed.
         size: Its size in bytes, as the sizing policy measures it.
-        left_out: Whether the reference policy keeps it out of history.
+        reference: What history keeps in its place once it is superseded; None keeps the value.
     """
 
     key: str
     seq: int
     value: object
     size: int = 0
-    left_out: bool = False
+    reference: Reference | None = None
 
 
 @mutable
@@ -65,15 +66,47 @@ class Model:
 
     Attributes:
         code: The code its commit ids end with.
-        measure: ``(key, value)`` to size in bytes, and whether history leaves the value out.
+        measure: ``(key, value)`` to size in bytes, and the reference that history keeps in the
+            value's place, if it leaves the value out.
         commits: Every commit, the oldest first.
         pinned: The numbers of the pinned commits.
     """
 
     code: str
-    measure: Callable[[str, object], tuple[int, bool]]
+    measure: Callable[[str, object], tuple[int, Reference | None]]
     commits: list[Recorded] = field(factory=list)
     pinned: set[int] = field(factory=set)
+
+    def predict(
+        self,
+        changes: Mapping[str, object],
+        timestamp: float,
+        by: str | None = None,
+        tags: Collection[str] = (),
+        note: str | None = None,
+    ) -> Commit:
+        """Return the record that a commit of these changes must have, its changes by key.
+
+        Args:
+            changes: ``{key: value}`` to set, REMOVED to remove.
+            timestamp: The time.
+            by: Which node does it.
+            tags: Its labels.
+            note: Its remark.
+        """
+        current = self.current()
+
+        def change(key: str, value: object) -> Change:
+            if value is REMOVED:
+                return Change(key, "removed")
+            kind: Literal["same", "set"] = (
+                "same" if key in current and same(current[key], value) else "set"
+            )
+            return Change(key, kind, self.measure(key, value)[0])
+
+        made = tuple(change(key, changes[key]) for key in sorted(changes))
+        seq = len(self.commits) + 1
+        return Commit(self.code, seq, timestamp, made, by, tuple(sorted(tags)), note)
 
     def record(self, commit: Commit, changes: Mapping[str, object]) -> None:
         """Note that a commit was made.
@@ -109,9 +142,10 @@ class Model:
             return {}
         return {key: each.value for key, each in self.state_at(self.commits[-1].seq).items()}
 
-    def is_superseded(self, version: Version) -> bool:
-        """Whether a later commit changed the key."""
-        return self.commits[-1].state[version.key] is not version
+    def is_left_out(self, version: Version) -> bool:
+        """Whether a snapshot cannot show a version: superseded, and history has a reference."""
+        is_superseded = self.commits[-1].state[version.key] is not version
+        return is_superseded and version.reference is not None
 
     def held(self, retained: Collection[int]) -> dict[str, int]:
         """Return ``{key: number}`` of the versions that history must hold, and no others.

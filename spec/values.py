@@ -8,20 +8,17 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-import struct
-import sys
 import zoneinfo
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 from hypothesis import strategies as st
 
 __all__ = [
+    "LOOK_ALIKES",
     "Colour",
     "Level",
     "Message",
@@ -33,9 +30,9 @@ __all__ = [
     "hashables",
     "json_values",
     "records",
-    "same",
     "scalars",
     "sized",
+    "sized_value",
     "values",
 ]
 
@@ -108,6 +105,15 @@ class Tally:
 
 
 # --- strategies --------------------------------------------------------------------------------
+
+#: Values of which many are equal, and no two are the same.
+LOOK_ALIKES: Final[tuple[Any, ...]] = (
+    *(1, True, 1.0, Decimal(1), Level.LOW),
+    *([0], [False], [0.0], [-0.0], (0,), {0}, frozenset({0})),
+    *({"a": 1, "b": 2}, {"b": 2, "a": 1}, "a", b"a", bytearray(b"a"), "fast", Mode.FAST),
+)
+
+_PATTERN: Final = "".join(chr(97 + at * at % 26) for at in range(26 * 40))
 
 _FALSY: list[object] = [None, False, 0, 0.0, -0.0, "", b"", Decimal(), timedelta(), Rights(0)]
 
@@ -266,135 +272,31 @@ def json_values(max_leaves: int = 20) -> st.SearchStrategy[object]:
     )
 
 
+def sized_value(size: int, kind: int = 0) -> object:
+    """Return a value whose encoded size is near so many bytes.
+
+    Args:
+        size: A text of so many characters has so many bytes of content, plus a few that any
+            encoding adds.
+        kind: 0 for a text, 1 for bytes, 2 for a message, 3 for two texts in a list, 4 for a text
+            of wide letters.
+    """
+    if kind == 4:
+        return "\N{GRINNING FACE}" * (size // 4) + "x" * (size % 4)
+    text = (_PATTERN * (size // len(_PATTERN) + 1))[:size]
+    if kind == 1:
+        return text.encode()
+    if kind == 2:
+        return {"role": "user", "content": text[24:]}
+    return [text[: size // 2], text[size // 2 :]] if kind == 3 else text
+
+
 def sized(size: int) -> st.SearchStrategy[object]:
     """Return values whose encoded size is near a limit: a little under, at it, a little over.
 
     Args:
-        size: The limit in bytes. A text of so many characters has so many bytes of content, plus
-            a few that any encoding adds.
+        size: The limit in bytes.
     """
-
-    def of(length: int) -> st.SearchStrategy[object]:
-        text = "".join(chr(97 + at * at % 26) for at in range(length))
-        makers: list[Callable[[], object]] = [
-            lambda: text,
-            text.encode,
-            lambda: {"role": "user", "content": text[24:]},
-            lambda: [text[: length // 2], text[length // 2 :]],
-        ]
-        return st.sampled_from(makers).map(lambda make: make())
-
-    return st.integers(max(0, size - 12), size + 12).flatmap(of)
-
-
-# --- sameness ----------------------------------------------------------------------------------
-
-
-def same(one: object, other: object) -> bool:
-    """Return whether two values are the same, type for type, at every level.
-
-    Stricter than ``==``: 1, 1.0 and True differ, so do 0.0 and -0.0, so do two dicts in another
-    order, two times that name the same moment, and two records of which one holds more. And not
-    as strict: NaN is the same as NaN.
-
-    It depends on no recursion limit.
-
-    >>> same([1, float("nan")], [1, float("nan")])
-    True
-    >>> same({"a": 1}, {"a": True})
-    False
-    """
-    pairs: list[tuple[Any, Any]] = [(one, other)]
-    while pairs:
-        left, right = pairs.pop()
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, set | frozenset):
-            if not _same_elements(left, right):
-                return False
-            continue
-        inside = _parts(left)
-        if inside is None:
-            if _mark(left) != _mark(right):
-                return False
-            continue
-        names, parts = inside
-        right_names, right_parts = _parts(right) or ([], [])
-        if len(names) != len(right_names):
-            return False
-        pairs += zip(names, right_names, strict=True)
-        pairs += zip(parts, right_parts, strict=True)
-    return True
-
-
-def _parts(value: Any) -> tuple[list[object], list[object]] | None:
-    """Return what a value holds, and under which names; None where it holds nothing."""
-    if isinstance(value, enum.Enum):
-        return None
-    if type(value) is dict:
-        return list(value), list(value.values())
-    if isinstance(value, list | tuple):
-        return list(range(len(value))), list(value)
-    if dataclasses.is_dataclass(value):
-        names = [item.name for item in dataclasses.fields(value)]
-    elif hasattr(type(value), "__attrs_attrs__"):
-        names = [item.name for item in type(value).__attrs_attrs__]
-    else:
-        return _model_parts(value)
-    held = [name for name in names if hasattr(value, name)]
-    others = sorted(getattr(value, "__dict__", {}).keys() - set(held) - {"_attrs_cached_hash"})
-    return [*held, *others], [getattr(value, name) for name in [*held, *others]]
-
-
-def _model_parts(value: Any) -> tuple[list[object], list[object]] | None:
-    names = ["__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"]
-    if not hasattr(type(value), "__pydantic_fields_set__"):
-        return None
-    return list(names), [getattr(value, name) for name in names]
-
-
-def _mark(value: Any) -> object:
-    """Return something equal for two values of one type if and only if they are the same."""
-    if isinstance(value, enum.Enum):
-        return id(value)
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, bytes):
-        return bytes.__getitem__(value, slice(None))
-    if isinstance(value, float):
-        return "nan" if math.isnan(value) else struct.pack(">d", value)
-    if isinstance(value, complex):
-        return _mark(value.real), _mark(value.imag)
-    if isinstance(value, Decimal):
-        return value.as_tuple()
-    if isinstance(value, datetime | time):
-        return value.replace(tzinfo=None), value.fold, _zone_mark(value.tzinfo)
-    if isinstance(value, UUID):
-        return value.bytes, value.is_safe
-    if isinstance(value, PurePath):
-        return value, str(value)
-    np = sys.modules.get("numpy")
-    if np is not None and isinstance(value, np.ndarray | np.generic):
-        flags = value.flags
-        order = flags.c_contiguous, flags.f_contiguous, flags.writeable
-        return value.dtype, value.shape, order, value.tobytes(), str(value)
-    return value
-
-
-def _zone_mark(zone: object) -> object:
-    if isinstance(zone, zoneinfo.ZoneInfo):
-        return zone.key
-    return type(zone), repr(zone)
-
-
-def _same_elements(one: Iterable[object], other: Iterable[object]) -> bool:
-    """Whether each element of one has its own in the other; sets here are small."""
-    rest = list(other)
-    for element in one:
-        for at, candidate in enumerate(rest):
-            if same(element, candidate):
-                del rest[at]
-                break
-        else:
-            return False
-    return not rest
+    return st.builds(
+        sized_value, st.integers(max(0, size - 12), size + 12), st.sampled_from([0, 1, 2, 3])
+    )

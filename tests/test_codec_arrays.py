@@ -15,7 +15,7 @@ from ormsgpack import Ext, packb
 
 from backpack.codec import MsgpackCodec, layout
 from backpack.errors import CorruptError, UnpackableValue
-from backpack.spec.values import same
+from backpack.spec.sameness import same
 
 CODEC = MsgpackCodec()
 ARRAYS = npst.arrays(

@@ -19,7 +19,8 @@ from ormsgpack import Ext, packb
 from backpack.codec import MsgpackCodec, layout
 from backpack.codec.atoms import ATOM_READERS
 from backpack.errors import CorruptError, UnpackableValue
-from backpack.spec.values import same, scalars
+from backpack.spec.sameness import same
+from backpack.spec.values import scalars
 
 CODEC = MsgpackCodec()
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")

@@ -14,7 +14,8 @@ from ormsgpack import Ext, packb
 
 from backpack.codec import MsgpackCodec, layout
 from backpack.errors import CorruptError, UnpackableValue
-from backpack.spec.values import same, values
+from backpack.spec.sameness import same
+from backpack.spec.values import values
 
 CODEC = MsgpackCodec()
 REFUSALS = (CorruptError, UnpackableValue)

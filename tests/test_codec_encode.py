@@ -21,7 +21,8 @@ from backpack.codec import MsgpackCodec, encode
 from backpack.codec.careful import encode_careful
 from backpack.codec.classes import ClassRegistry
 from backpack.codec.encode import NeedsCare, encode_fast, is_plain
-from backpack.spec.values import Plan, json_values, same, values
+from backpack.spec.sameness import same
+from backpack.spec.values import Plan, json_values, values
 
 CODEC = MsgpackCodec()
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from backpack.codec import MsgpackCodec, layout
-from backpack.spec.values import Colour, Plan, Point, Rights, same
+from backpack.spec.sameness import same
+from backpack.spec.values import Colour, Plan, Point, Rights
 
 
 class Model(BaseModel):

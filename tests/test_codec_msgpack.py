@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from backpack.codec import MsgpackCodec
 from backpack.errors import UnpackableValue
 from backpack.protocols import Codec
-from backpack.spec.values import Message, Plan, Point, Tally, hashables, json_values, same, values
+from backpack.spec.sameness import same
+from backpack.spec.values import Message, Plan, Point, Tally, hashables, json_values, values
 
 CODEC = MsgpackCodec()
 

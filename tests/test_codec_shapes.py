@@ -16,7 +16,8 @@ from pydantic import BaseModel, PrivateAttr, RootModel
 from backpack.codec import MsgpackCodec, layout
 from backpack.codec.shapes import shape_for
 from backpack.errors import CorruptError, UnpackableValue
-from backpack.spec.values import Colour, Message, Mode, Plan, Point, Rights, Tally, hashables, same
+from backpack.spec.sameness import same
+from backpack.spec.values import Colour, Message, Mode, Plan, Point, Rights, Tally, hashables
 
 CODEC = MsgpackCodec()
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from backpack.codec import UnsafePickleCodec
 from backpack.errors import CorruptError, UnpackableValue
 from backpack.protocols import Codec
-from backpack.spec.values import json_values, same, values
+from backpack.spec.sameness import same
+from backpack.spec.values import json_values, values
 
 CODEC = UnsafePickleCodec()
 

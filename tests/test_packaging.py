@@ -33,7 +33,10 @@ def expected() -> set[str]:
     for folder in FOLDERS:
         top = ROOT / folder
         prefix = "backpack" if folder == "backpack" else f"backpack/{folder}"
-        for path in [*top.glob("*.py"), *top.glob("codec/*.py"), *top.glob("*.yaml")]:
+        inside = [
+            path for part in ("codec", "laws", "machine") for path in top.glob(f"{part}/*.py")
+        ]
+        for path in [*top.glob("*.py"), *inside, *top.glob("*.yaml")]:
             names.add(f"{prefix}/{path.relative_to(top).as_posix()}")
     return names
 

@@ -1,0 +1,400 @@
+"""What policies are asked: cases as plain records, and how each is put to a policy.
+
+A case is a frozen record whose ``repr`` is Python, so that a report can show what broke a law as
+a program to paste. Each knows how to put itself to a policy and gives back the answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from itertools import count, islice
+from typing import Any, ClassVar, Final, TypeAlias
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+from backpack.codec import MsgpackCodec
+from backpack.protocols import PruningPolicy, StoragePolicy
+from backpack.records import (
+    Change,
+    Commit,
+    HeldVersion,
+    NewValue,
+    PruneRequest,
+    RetainedCommit,
+    SizedValue,
+    SupersededVersion,
+)
+from backpack.spec.laws.law import LawBroken
+from backpack.spec.values import json_values, sized_value, values
+from backpack.wording import described
+
+__all__ = [
+    "Case",
+    "Moment",
+    "Scene",
+    "Shown",
+    "Stored",
+    "Versions",
+    "View",
+    "again",
+    "cases",
+    "question",
+    "stream",
+    "version",
+]
+
+_ORIGIN: Final = "k3fq7x"
+_BEGINNING: Final = 1_700_000_000.0
+_CODEC: Final = MsgpackCodec()
+
+
+# --- pruning -------------------------------------------------------------------------------------
+
+
+class View(Collection[RetainedCommit]):
+    """The candidates of a question, as a Backpack offers them; it counts how often it is read.
+
+    Args:
+        candidates: The commits, oldest first.
+
+    Attributes:
+        reads: How many records were read, and how often it was asked for its length or whether
+            it has something.
+    """
+
+    def __init__(self, candidates: Sequence[RetainedCommit]) -> None:
+        self._candidates = candidates
+        self.reads = 0
+
+    def __len__(self) -> int:
+        self.reads += 1
+        return len(self._candidates)
+
+    def __iter__(self) -> Iterator[RetainedCommit]:
+        for each in self._candidates:
+            self.reads += 1
+            yield each
+
+    def __contains__(self, item: object) -> bool:
+        self.reads += 1
+        wanted = item.id if isinstance(item, RetainedCommit) else item
+        return any(each.id == wanted for each in self._candidates)
+
+
+@frozen
+class Moment:
+    """One retained commit of a scene.
+
+    Attributes:
+        size: Bytes that history holds on its behalf.
+        after: Seconds since the commit before it; time may stand still, and step back.
+        by: The node that made it.
+        tags: Its labels.
+        keys: The keys it changed.
+        accesses: How often it was looked at.
+        pinned: Whether it is pinned, and so not offered.
+    """
+
+    size: int = 1000
+    after: float = 1.0
+    by: str | None = None
+    tags: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ("plan",)
+    accesses: int = 0
+    pinned: bool = False
+
+
+@frozen
+class Scene:
+    """A history that is full, and how much room it needs.
+
+    Attributes:
+        moments: Its commits, oldest first; the head comes on top of them.
+        times: How often they are repeated.
+        needed: Bytes to be freed.
+        first: The number of the oldest commit.
+    """
+
+    moments: tuple[Moment, ...]
+    times: int = 1
+    needed: int = 1000
+    first: int = 1
+
+    axis: ClassVar[str] = "pruning"
+
+    def candidates(self) -> list[RetainedCommit]:
+        """Return the commits as candidates, pinned ones included."""
+        made: list[RetainedCommit] = []
+        time = _BEGINNING
+        for seq, moment in enumerate(self.moments * self.times, self.first):
+            time += moment.after
+            changes = tuple(Change(key, "set", moment.size) for key in moment.keys)
+            commit = Commit(_ORIGIN, seq, time, changes, moment.by, tuple(sorted(moment.tags)))
+            looked = min(seq + moment.accesses, self.first + len(self.moments) * self.times - 1)
+            made.append(RetainedCommit(commit, moment.size, moment.accesses, looked))
+        return made
+
+    def request(self, left: Sequence[RetainedCommit], needed: int) -> PruneRequest:
+        """Return the question that offers what is left.
+
+        Args:
+            left: The candidates that are left, oldest first.
+            needed: Bytes that are still missing.
+        """
+        last = self.first + len(self.moments) * self.times - 1
+        time = _BEGINNING + self.times * math.fsum(moment.after for moment in self.moments)
+        used = sum(each.size for each in left) + 1000
+        return PruneRequest(
+            needed=needed,
+            budget=max(1, used - needed),
+            used=max(used, needed + 1),
+            head=Commit(_ORIGIN, last + 1, time, (Change("plan", "set", 1000),)),
+            candidates=View(left),
+        )
+
+    def offered(self) -> list[RetainedCommit]:
+        """Return the candidates of the first question."""
+        moments = self.moments * self.times
+        return [
+            each
+            for each, moment in zip(self.candidates(), moments, strict=True)
+            if not moment.pinned
+        ]
+
+    def play(self, policy: PruningPolicy) -> Iterator[tuple[PruneRequest, list[Any]]]:
+        """Ask a policy until there is room, it gives nothing more, or nothing is left.
+
+        Yields:
+            Each question, its view with what is left; and the answer, cut off where it has more
+            than there is.
+        """
+        left, needed = self.offered(), self.needed
+        while True:
+            request = self.request(left, needed)
+            given: object = policy(request)
+            if isinstance(given, str) or not isinstance(given, Iterable):
+                raise LawBroken("PR1", f"It answered {described(given)}, not the ids of commits.")
+            answer = list(islice(given, len(left) + 1))
+            yield request, answer
+            chosen = {each for each in answer if isinstance(each, str)}
+            needed -= sum(each.size for each in left if each.id in chosen)
+            rest = [each for each in left if each.id not in chosen]
+            if needed <= 0 or not rest or len(rest) == len(left):
+                return
+            left = rest
+
+    def answers(self, policy: PruningPolicy) -> list[object]:
+        """Return all that a policy answers."""
+        return [answer for _, answer in self.play(policy)]
+
+
+# --- sizing and reference ------------------------------------------------------------------------
+
+
+@frozen
+class Shown:
+    """Values shown to a sizing or a reference policy, one after the other.
+
+    Attributes:
+        axis: Which of the two.
+        values: ``(key, value)`` of each.
+        times: How many times as large as its encoding a value is measured.
+    """
+
+    axis: str
+    values: tuple[tuple[str, Any], ...]
+    times: int = 1
+
+    def questions(self) -> Iterator[NewValue | SizedValue]:
+        """Make the questions, each with a value of its own."""
+        for key, value in self.values:
+            yield question(self.axis, key, deepcopy(value), self.times)
+
+    def answers(self, policy: Callable[[Any], object]) -> list[object]:
+        """Return all that a policy answers."""
+        return [policy(each) for each in self.questions()]
+
+
+def question(axis: str, key: str, value: object, times: int = 1) -> NewValue | SizedValue:
+    """Return what a sizing or a reference policy is asked about a value.
+
+    Args:
+        axis: Which of the two.
+        key: The key.
+        value: The value.
+        times: How many times as large as its encoding it is measured.
+    """
+    encoded = _CODEC.encode(value, key)
+    if axis == "sizing":
+        return NewValue(key, value, encoded)
+    return SizedValue(key, value, encoded, len(encoded) * times)
+
+
+def again(value: object) -> Iterator[tuple[str, object]]:
+    """Make an equal value in other ways: by decoding it, and a set in another order.
+
+    Yields:
+        In which way, and the value.
+    """
+    with suppress(Exception):
+        yield "decoded anew, it", _CODEC.decode(_CODEC.encode(value))
+    if type(value) is set:
+        yield "filled in another order, it", set(list(value)[::-1])  # noqa: C415
+
+
+# --- storage -------------------------------------------------------------------------------------
+
+
+@frozen
+class Stored:
+    """One version to be held.
+
+    Attributes:
+        key: Whose.
+        seq: The number of the commit that set it.
+        encoded: Its bytes.
+        lives: Whether it is read again after the others were discarded.
+    """
+
+    key: str
+    seq: int
+    encoded: bytes
+    lives: bool = True
+
+
+@frozen
+class Versions:
+    """Versions held by a storage policy, some of them discarded, the others read back.
+
+    Attributes:
+        stored: The versions, in the order in which they are held.
+        backwards: Whether they are read back newest first.
+    """
+
+    stored: tuple[Stored, ...]
+    backwards: bool = False
+
+    axis: ClassVar[str] = "storage"
+
+    def hold(self, policy: StoragePolicy) -> list[HeldVersion]:
+        """Return what a policy holds for each version."""
+        return [HeldVersion(each.key, each.seq, policy.hold(version(each))) for each in self.stored]
+
+    def read(self, policy: StoragePolicy, held: Sequence[HeldVersion]) -> list[tuple[Stored, Any]]:
+        """Return each version that lives with what a policy reads back for it."""
+        pairs = [pair for pair in zip(self.stored, held, strict=True) if pair[0].lives]
+        if self.backwards:
+            pairs.reverse()
+        return [(each, policy.read(data)) for each, data in pairs]
+
+    def answers(self, policy: StoragePolicy) -> list[object]:
+        """Return all that a policy answers."""
+        held = self.hold(policy)
+        return [each.data for each in held] + [data for _, data in self.read(policy, held)]
+
+
+def version(stored: Stored) -> SupersededVersion:
+    """Return what a storage policy is asked to hold."""
+    return SupersededVersion(stored.key, stored.seq, stored.encoded)
+
+
+Case: TypeAlias = Scene | Shown | Versions
+
+
+# --- strategies ----------------------------------------------------------------------------------
+
+_sizes: Final = st.sampled_from([1000, 400, 5000]) | st.integers(200, 3000)
+#: Numbers of commits, and where they outgrow what somebody may have thought enough for them.
+_NUMBERS: Final = (1, 2, 120, 250, 65_530, 2**31 - 3, 2**32)
+_numbers: Final = st.sampled_from(_NUMBERS)
+_moments: Final = st.builds(
+    Moment,
+    size=_sizes,
+    after=st.sampled_from([1.0, 0.0, 60.0, -30.0, 3600.0]),
+    by=st.sampled_from([None, "planner", "worker", "drafter"]),
+    tags=st.sampled_from([(), (), ("decided",), ("draft",), ("decided", "draft")]),
+    keys=st.sampled_from([("plan",), ("messages",), ("messages", "plan"), ("k",)]),
+    accesses=st.sampled_from([0, 0, 0, 1, 2, 7]),
+    pinned=st.sampled_from([False, False, False, True]),
+)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    """Return histories of up to some hundred commits, and needs from a byte to everything."""
+    moments = draw(st.lists(_moments, min_size=1, max_size=12))
+    times = draw(st.integers(1, 30))
+    whole = sum(moment.size for moment in moments if not moment.pinned) * times
+    needed = draw(st.sampled_from([1000, 1, max(1, whole // 2), max(1, whole), whole + 1]))
+    return Scene(tuple(moments), times, needed, draw(_numbers))
+
+
+def shown_values(axis: str) -> st.SearchStrategy[Shown]:
+    """Return values of every kind, small and large, some of them under one key."""
+    large = st.builds(
+        sized_value, st.sampled_from([1024, 9000, 1024, 9000, 120_000]), st.integers(0, 3)
+    )
+    plain = json_values(max_leaves=6)
+    shared = st.one_of(st.text(min_size=2), large, plain).map(lambda value: [value, value])
+    sets = st.sampled_from([8, 64, 800]).map(lambda number: set(range(0, 8 * number, 8)))
+    each = st.one_of(plain, plain, large, values(6), shared, sets)
+    pairs = st.lists(st.tuples(st.sampled_from(["plan", "messages", "k"]), each), min_size=1)
+    some = st.builds(tuple, pairs.map(lambda pairs: pairs[:6]))
+    return st.builds(Shown, st.just(axis), some, st.sampled_from([1, 1, 3]))
+
+
+@st.composite
+def stored_versions(draw: st.DrawFn) -> Versions:
+    """Return versions of a few keys that look like one another, as versions do, or do not."""
+    like = st.builds(
+        lambda text, number, at: (text * number + str(at)).encode(),
+        st.sampled_from(["a", "the message list, again: ", "é"]),
+        st.sampled_from([0, 1, 40, 2000]),
+        st.integers(0, 99),
+    )
+    first = st.integers(0, 255).map(lambda byte: bytes([byte]))
+    marked = st.builds(bytes.__add__, first, like)
+    chunks = st.one_of(like, marked, st.binary(max_size=40), st.just(b""))
+    number, start = draw(st.integers(1, 8)), draw(_numbers)
+    stored = tuple(
+        Stored(
+            draw(st.sampled_from(["plan", "messages"])),
+            seq,
+            draw(chunks),
+            draw(st.sampled_from([True, True, False])),
+        )
+        for seq in range(start, start + number)
+    )
+    return Versions(stored, draw(st.booleans()))
+
+
+def cases(axis: str) -> st.SearchStrategy[Any]:
+    """Return cases for an axis."""
+    if axis == "pruning":
+        return scenes()
+    return stored_versions() if axis == "storage" else shown_values(axis)
+
+
+def stream(axis: str, number: int) -> Iterator[Case]:
+    """Make cases without end that are all different, each of one question or a few.
+
+    Args:
+        axis: The axis.
+        number: How many.
+    """
+    for at in islice(_fresh, number):
+        if axis == "pruning":
+            moment = Moment(size=400 + at % 7, by=f"node {at % 3}", after=1.0 + at)
+            yield Scene((moment,), times=6, needed=300)
+        elif axis == "storage":
+            yield Versions((Stored(f"key {at % 50}", at + 1, b"%d: " % at + b"text " * 50),))
+        else:
+            yield Shown(axis, ((f"key {at % 50}", f"{at}: " + "text " * 50),))
+
+
+#: What makes each case of a stream differ from all before it in this process.
+_fresh: Final = count()

@@ -1,0 +1,368 @@
+"""The laws of every Backpack, whatever its policies.
+
+Those that can be seen between two operations are functions of a Backpack and of the
+:class:`~backpack.spec.model.Model` of what was done to it; they look at nothing but what the
+Backpack answers, :mod:`backpack.audit` aside. The others can only be seen while something is
+done, and the state machine sees to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from backpack.audit import audit, overweight
+from backpack.errors import BackpackError, CommitPruned, UnknownCommit, ValueUnavailable
+from backpack.records import Unavailable
+from backpack.spec.laws.law import CONTAINER, LAWS, LawBroken, law, proclaim, require
+from backpack.spec.sameness import same
+
+if TYPE_CHECKING:
+    from backpack.container import Backpack
+    from backpack.records import Diff
+    from backpack.snapshot import Snapshot
+    from backpack.spec.model import Model, Version
+
+__all__ = ["check_diff", "check_laws", "check_left_out", "check_snapshot", "hold"]
+
+
+def check_laws(
+    backpack: Backpack,
+    model: Model,
+    *,
+    most: int | None = None,
+    laws: Collection[str] | None = None,
+) -> None:
+    """Check every law that can be seen between two operations.
+
+    Args:
+        backpack: The Backpack.
+        model: What was done to it.
+        most: Look at so many retained commits and so many pruned ones, the newest, the oldest
+            and some between, in place of all.
+        laws: Only these; all if left out.
+
+    Raises:
+        LawBroken: One does not hold.
+    """
+    for each in LAWS.values():
+        if CONTAINER in each.axes and each.check and (laws is None or each.id in laws):
+            hold(each.id, each, backpack, model, most)
+
+
+def hold(law_id: str, check: Callable[..., None], *evidence: object) -> None:
+    """Check a law; what cannot even be looked at breaks it, too.
+
+    Args:
+        law_id: The law.
+        check: What finds out: the law itself, or a part of it.
+        *evidence: What that takes.
+
+    Raises:
+        LawBroken: It does not hold.
+    """
+    try:
+        check(*evidence)
+    except LawBroken:
+        raise
+    except Exception as error:
+        why = f"Looking raised {type(error).__name__}: {error}"[:500]
+        raise LawBroken(law_id, why) from error
+
+
+def _some(seqs: list[int], most: int | None) -> list[int]:
+    """Return all, or some: the oldest and the newest third of so many, and a third between."""
+    if most is None or len(seqs) <= most:
+        return seqs
+    third = max(1, most // 3)
+    between = seqs[third:-third]
+    return [*seqs[:third], *between[:: len(between) // third + 1], *seqs[-third:]]
+
+
+# --- the budget ----------------------------------------------------------------------------------
+
+
+@law("B1", CONTAINER)
+def stays_in_budget(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """The history never takes more than its budget, at any observable instant."""
+    usage = backpack.memory_usage()
+    require(
+        usage.history_bytes <= usage.peak_history_bytes <= usage.budget_bytes,
+        "B1",
+        lambda: (
+            f"Now {usage.history_bytes}, peak {usage.peak_history_bytes}, "
+            f"budget {usage.budget_bytes} bytes."
+        ),
+    )
+
+
+@law("B2", CONTAINER)
+def account_is_true(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """The running account equals a recount from scratch."""
+    for fault in audit(backpack):
+        raise LawBroken("B2", fault)
+    usage = backpack.memory_usage(by_key=True)
+    told = {key: each.current_bytes for key, each in (usage.by_key or {}).items()}
+    current = model.current()
+    for key in told.keys() | current.keys():
+        size = len(backpack.codec.encode(current[key], key)) if key in current else 0
+        require(
+            told.get(key) == size, "B2", f"{key!r} takes {size}, and is told as {told.get(key)}."
+        )
+    total = sum(told.values())
+    require(total == usage.current_bytes, "B2", f"{total} bytes are told as {usage.current_bytes}.")
+
+
+@law("B3", CONTAINER)
+def account_covers_memory(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """Real memory is at most 1.10 times the account."""
+    for fault in overweight(backpack):
+        raise LawBroken("B3", fault)
+
+
+# --- snapshots -----------------------------------------------------------------------------------
+
+
+@law("S1", CONTAINER)
+def snapshots_are_exact(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """A snapshot of any retained commit equals the model's state, value for value, type for type.
+
+    So do a diff of any two, a rollback and a fork.
+    """
+    for seq in _some([commit.seq for commit in reversed(backpack.history())], most):
+        check_snapshot(backpack.snapshot(model.commits[seq - 1].commit), model)
+
+
+def check_snapshot(snapshot: Snapshot, model: Model) -> None:
+    """S1, for a view of one retained commit."""
+    seq = snapshot.commit.seq
+    shown, expected = snapshot.to_dict(), model.state_at(seq)
+    require(
+        shown.keys() == expected.keys() == set(snapshot),
+        "S1",
+        lambda: f"Commit {seq} shows keys {sorted(shown)}, the model has {sorted(expected)}.",
+    )
+    require(len(snapshot) == len(expected), "S1", f"len() of commit {seq} is {len(snapshot)}.")
+    for key, version in expected.items():
+        if model.is_left_out(version):
+            continue
+        value = shown[key]
+        require(
+            same(value, version.value),
+            "S1",
+            lambda: f"Commit {seq} shows {key}={value!r:.200}, not {version.value!r:.200}.",
+        )
+        require(same(snapshot[key], value), "S1", "[] and to_dict() do not agree.")
+
+
+def check_diff(diff: Diff, before: dict[str, Version], after: dict[str, Version]) -> None:
+    """S1, for what changed between two commits.
+
+    Args:
+        diff: What the Backpack says.
+        before: The model's versions at the first commit.
+        after: Its versions at the second.
+    """
+    both = before.keys() & after.keys()
+    changed = {key for key in both if not same(before[key].value, after[key].value)}
+    expected: dict[str, dict[str, tuple[Version, ...]]] = {
+        "added": {key: (after[key],) for key in after.keys() - before.keys()},
+        "removed": {key: (before[key],) for key in before.keys() - after.keys()},
+        "changed": {key: (before[key], after[key]) for key in changed},
+    }
+    for part, versions in expected.items():
+        told = getattr(diff, part)
+        require(
+            told.keys() == versions.keys(),
+            "S1",
+            f"A diff says {part} {sorted(told)}, the model {sorted(versions)}.",
+        )
+        for key, pair in versions.items():
+            values = told[key] if part == "changed" else (told[key],)
+            for value, version in zip(values, pair, strict=True):
+                require(
+                    same(value, version.value)
+                    or (isinstance(value, Unavailable) and version.reference is not None),
+                    "S1",
+                    lambda: f"A diff says {part} {key}={value!r:.200}, not {version.value!r:.200}.",
+                )
+
+
+@law("S2", CONTAINER)
+def head_is_current(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """The snapshot of the head is the current state."""
+    head = backpack.head
+    if head is not None:
+        shown, current = backpack.snapshot(head).to_dict(), dict(backpack)
+        require(
+            same(dict(sorted(shown.items())), dict(sorted(current.items()))),
+            "S2",
+            lambda: f"The head shows {shown!r:.300}, the state is {current!r:.300}.",
+        )
+
+
+proclaim(
+    "S3",
+    "No operation on the caller's objects, on what was read or on a fork changes the history or "
+    "the current state.",
+    CONTAINER,
+)
+
+
+@law("S4", CONTAINER)
+def versions_are_those_visible(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """The versions held are exactly those visible from retained commits."""
+    usage = backpack.memory_usage(by_key=True)
+    visible = model.held({commit.seq for commit in backpack.history()})
+    require(usage.by_key is not None, "S4", "memory_usage(by_key=True) tells no keys.")
+    held = {key: each.versions for key, each in (usage.by_key or {}).items() if each.versions}
+    require(held == visible, "S4", lambda: f"Held {held}, visible {visible}.")
+    total = sum(visible.values())
+    require(usage.versions == total, "S4", f"It counts {usage.versions}, {total} are visible.")
+
+
+# --- pruning -------------------------------------------------------------------------------------
+
+
+@law("P1", CONTAINER)
+def head_and_pinned_survive(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """The head and the pinned commits survive any policy."""
+    retained = {commit.seq for commit in backpack.history()}
+    head = backpack.head
+    require((0 if head is None else head.seq) == len(model.commits), "P1", f"The head is {head}.")
+    require(head is None or head.seq in retained, "P1", "The head is not retained.")
+    for seq in model.pinned:
+        require(seq in retained, "P1", f"Pinned commit {seq} was pruned.")
+    pins = backpack.memory_usage().pins
+    require(pins == len(model.pinned), "P1", f"{pins} are pinned, not {sorted(model.pinned)}.")
+
+
+@law("P2", CONTAINER)
+def ids_are_answered_truly(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """A pruned commit says CommitPruned, one that never was says UnknownCommit."""
+    retained = {commit.seq for commit in backpack.history()}
+    made = len(model.commits)
+    usage = backpack.memory_usage()
+    counts = usage.commits_made, usage.commits_retained, usage.commits_pruned
+    require(counts == (made, len(retained), made - len(retained)), "P2", f"It counts {counts}.")
+    pruned = [recorded.seq for recorded in model.commits if recorded.seq not in retained]
+    for seq in _some(pruned, most):
+        _require_error(backpack, model.commits[seq - 1].commit.id, CommitPruned)
+    head = f"{made}-{model.code}"
+    near = (f"{head} ", f" {head}", f"{head}\n", f"{head}-1", f"0{head}", f"+{head}", head.upper())
+    for stranger in (f"{made + 1}-{model.code}", f"1-{model.code[::-1]}x", "HEAD", "", *near):
+        if stranger != head:
+            _require_error(backpack, stranger, UnknownCommit)
+
+
+def _require_error(backpack: Backpack, commit_id: str, error: type[BackpackError]) -> None:
+    try:
+        backpack.snapshot(commit_id)
+    except BackpackError as raised:
+        require(type(raised) is error, "P2", f"{commit_id!r} gave {raised!r}.")
+    else:
+        raise LawBroken("P2", f"{commit_id!r} gave a snapshot, not {error.__name__}.")
+
+
+proclaim("P3", "A misbehaving policy changes nothing but the error.", CONTAINER)
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+@law("R1", CONTAINER)
+def current_values_are_whole(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """Current values are always whole."""
+    current = dict(backpack)
+    require(
+        same(dict(sorted(current.items())), dict(sorted(model.current().items()))),
+        "R1",
+        lambda: f"The state is {current!r:.300}, the model says {model.current()!r:.300}.",
+    )
+    require(same(backpack.to_dict(), current), "R1", "to_dict() gives others than items().")
+    require(list(backpack) == list(current), "R1", "Iterating gives other keys than items().")
+    require(len(backpack) == len(current), "R1", f"len() is {len(backpack)}.")
+
+
+@law("R2", CONTAINER)
+def references_tell(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """A reference tells size, reason and what helps; a still-current value is readable."""
+    for seq in _some([commit.seq for commit in reversed(backpack.history())], most):
+        check_left_out(backpack.snapshot(model.commits[seq - 1].commit), model)
+
+
+def check_left_out(snapshot: Snapshot, model: Model) -> None:
+    """R2, for a view of one retained commit."""
+    seq = snapshot.commit.seq
+    for key, version in model.state_at(seq).items():
+        reference = version.reference
+        if reference is None:
+            continue
+        value = snapshot.unpack(key)
+        if not model.is_left_out(version):
+            require(
+                same(value, version.value),
+                "R2",
+                lambda: f"Commit {seq} shows {key}={value!r:.200}, though it is current.",
+            )
+            continue
+        told = (
+            (value.key, value.size, value.digest, value.reason, value.preview)
+            if isinstance(value, Unavailable) and f"{reference.size:,}" in value.hint
+            else value
+        )
+        expected = (key, reference.size, reference.digest, reference.reason, reference.preview)
+        require(
+            told == expected,
+            "R2",
+            lambda: f"Commit {seq} shows {key}={value!r:.200} for a value left out: {reference}.",
+        )
+        require(key in snapshot, "R2", f"{key!r} was left out, and is not in the snapshot.")
+        try:
+            read = snapshot[key]
+        except ValueUnavailable as error:
+            require(error.unavailable == value, "R2", f"[] says {error.unavailable}.")
+        else:
+            raise LawBroken("R2", f"snapshot[{key!r}] gave {read!r:.200} for a value left out.")
+
+
+# --- operations ----------------------------------------------------------------------------------
+
+proclaim("F1", "An operation that raises leaves the state as it was before.", CONTAINER)
+proclaim(
+    "F2",
+    "An operation raises nothing but the errors it documents, and they tell the truth.",
+    CONTAINER,
+)
+proclaim(
+    "X1",
+    "An edit or a transaction never overwrites what changed meanwhile, and makes a commit only if "
+    "it succeeds and changes something.",
+    CONTAINER,
+)
+
+
+@law("C1", CONTAINER)
+def commits_say_what_was_done(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """A commit says what was done: its number, time, keys, kinds, sizes, node, tags and note."""
+    for commit in backpack.history():
+        recorded = model.commits[commit.seq - 1].commit
+        require(commit == recorded, "C1", lambda: f"{commit} was made as {recorded}.")
+    history = backpack.history()
+    for key in sorted({key for commit in history[:20] for key in commit.keys})[:6]:
+        told = backpack.history(key)
+        expected = [commit for commit in history if key in commit.keys]
+        require(told == expected, "C1", lambda: f"history({key!r}) tells {told}, not {expected}.")
+
+
+proclaim(
+    "E1",
+    "Subscribers are told of every commit, pruning, reference and refusal, once and truly.",
+    CONTAINER,
+)
+proclaim(
+    "Q1",
+    "A policy is told the truth: what is needed, used and offered, of what size and how often "
+    "read; and a question that is over offers nothing.",
+    CONTAINER,
+)

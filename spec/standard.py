@@ -1,0 +1,57 @@
+"""The Backpack that laws are tried in: little room, previews, and commits that go haphazardly."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from backpack.container import Backpack
+from backpack.policies import Preview
+
+if TYPE_CHECKING:
+    from backpack.records import NewValue, PruneRequest
+
+__all__ = ["BUDGET", "LIMIT", "Haphazard", "standard_backpack"]
+
+#: Its budget, in bytes.
+BUDGET: Final = 8 * 1024
+#: Its per-value limit, in bytes.
+LIMIT: Final = 1024
+
+
+@frozen
+class Haphazard:
+    """A pruning policy that chooses at random: any set of commits may go.
+
+    Whatever can go wrong when commits are squashed goes wrong with this one, sooner or later.
+    """
+
+    def __call__(self, request: PruneRequest, /) -> list[str]:
+        """Return one to all of the candidates."""
+        candidates = [each.id for each in request.candidates]
+        number = random.choice((1, 1, 2, max(1, len(candidates) // 2), len(candidates)))  # noqa: S311
+        return random.sample(candidates, min(number, len(candidates)))
+
+
+def measured(new: NewValue, /) -> int:
+    """Measure a value as a little larger than its encoding, so that the two can be told apart."""
+    return len(new.encoded) + 7
+
+
+def standard_backpack(**settings: Any) -> Backpack:
+    """Return a new Backpack of 8 KiB that keeps values up to 1 KiB.
+
+    Args:
+        **settings: What is to be different.
+    """
+    return Backpack(
+        **{
+            "max_history_size": BUDGET,
+            "reference": Preview(LIMIT, characters=200),
+            "pruning": Haphazard(),
+            "sizing": measured,
+            **settings,
+        }
+    )
