@@ -1,0 +1,231 @@
+"""Backpacks broken in ways thought up by somebody who did not know how the laws are checked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backpack import (
+    budget,
+    container,
+    engine,
+    events,
+    guard,
+    history,
+    ids,
+    labels,
+    reader,
+    relief,
+    settings,
+    snapshot,
+    splices,
+    transaction,
+    usage,
+)
+from mutants.broken_container import BrokenContainer
+from mutants.rewriting import rewriting
+
+__all__ = ["BROKEN_UNSEEN"]
+
+BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
+    # docs: "Don't call back. A policy that uses the Backpack it serves is refused"; PolicyError
+    # "it ... tried to change the Backpack". A question inside a question takes the guard down.
+    "a policy that has read a snapshot may then change": BrokenContainer(
+        "P3", rewriting(guard.Guard, "ask", "self._asking = before", "self._asking = None")
+    ),
+    # HeldVersion.seq: "The number of the commit that set it."
+    "a storage policy is told the number of the commit that is looked at": BrokenContainer(
+        "Q1",
+        rewriting(
+            reader.Reader,
+            "version_at",
+            "HeldVersion(key, setter, version)",
+            "HeldVersion(key, seq, version)",
+        ),
+    ),
+    # snapshot: "UnknownCommit: It is no commit of this Backpack."
+    "an id may have something behind it": BrokenContainer(
+        "P2", rewriting(ids, "parse_id", "_ID.fullmatch(text)", "_ID.match(text)")
+    ),
+    # subscribe: "return what ends that"
+    "ending a subscription ends the newest one": BrokenContainer(
+        "E1",
+        rewriting(
+            events.Events,
+            "subscribe",
+            "tuple(each for each in self._callbacks if each is not mine)",
+            "self._callbacks[:-1]",
+        ),
+    ),
+    # Transaction.remove: "Remove key."
+    "removing in a transaction what it has packed brings the old value back": BrokenContainer(
+        "X1",
+        rewriting(
+            transaction.Transaction,
+            "remove",
+            "if self._exists(key):",
+            "if key not in self._staged:",
+        ),
+    ),
+    # Column cut at more than 64 places loses what is behind the last cut.
+    "cutting a column at more than 64 places loses one item": BrokenContainer(
+        "S1",
+        rewriting(splices, "without", "kept += column[start:]\n", "kept += column[start + 1 :]\n"),
+    ),
+    # rollback/fork: "Only these keys ...; all if left out."
+    "no keys at all stand for all keys": BrokenContainer(
+        "S1", rewriting(container.Backpack, "_state_at", "if keys is None:", "if not keys:")
+    ),
+    # KeyUsage.current_bytes: "0 for a removed key"
+    "the usage by key is without removed keys": BrokenContainer(
+        "S4", rewriting(usage, "_by_key", "(*history.current, *history.chains)", "history.current")
+    ),
+    # fork: "It has the same settings"
+    "a fork goes by the clock of the system": BrokenContainer(
+        "C1",
+        rewriting(
+            settings.Settings,
+            "copied",
+            "for name in fields_dict(type(self))}",
+            "for name in fields_dict(type(self)) if name != 'clock'}",
+        ),
+    ),
+    # The budget bounds memory; UCS-4 text takes four bytes a letter, and its UTF-8.
+    "text costs a byte a letter, whatever the letter": BrokenContainer(
+        "B3",
+        rewriting(
+            budget,
+            "text_cost",
+            "widest = ord(max(text))",
+            "return _ASCII_BYTES + len(text)\n    widest = ord(max(text))",
+        ),
+    ),
+    # README: "Ctrl-C at any instruction: the state is as before the change or as after it."
+    "a plan is forgotten before it is carried out": BrokenContainer(
+        "F1",
+        rewriting(
+            history.History,
+            "settle",
+            "# Whatever is below may have been done already.",
+            "self._pending = None",
+        ),
+    ),
+    # edit: "Other threads wait while the block runs."
+    "an edit lets other threads in": BrokenContainer(
+        "X1", rewriting(transaction, "edit", "with engine.lock:", "if True:")
+    ),
+    # history(key): "Only those that changed, or packed again, this key."
+    "the history of a key is of the commits that own it": BrokenContainer(
+        "C1",
+        rewriting(
+            container.Backpack,
+            "history",
+            "[commit for commit in commits if key in commit.keys]",
+            "[each.commit for each in reversed(self._engine.history.retained) "
+            "if key in each.owned]",
+        ),
+    ),
+    # setdefault: "pack default first if there is none"
+    "setdefault packs over None": BrokenContainer(
+        "R1",
+        rewriting(
+            container.Backpack, "setdefault", "if key not in self:", "if self.get(key) is None:"
+        ),
+    ),
+    # untag: "Take tags off a retained commit"
+    "the last tag cannot be taken off": BrokenContainer(
+        "C1", rewriting(engine.Engine, "amend", "if tags is not None:", "if tags:")
+    ),
+    # Snapshot.commit: "as it was recorded when the snapshot was opened"
+    "a view tells the tags put on since": BrokenContainer(
+        "C1",
+        rewriting(
+            snapshot.Snapshot,
+            "commit",
+            "return self._commit",
+            "return self._reader.find(self._commit).commit",
+        ),
+    ),
+    # Commit.tags: "Its labels, sorted."
+    "tags are in the order they were given": BrokenContainer(
+        "C1",
+        rewriting(
+            labels,
+            "check_tags",
+            'tuple(sorted({_text(tag, "a tag", "a non-empty string") for tag in tags}))',
+            'tuple(dict.fromkeys(_text(tag, "a tag", "a non-empty string") for tag in tags))',
+        ),
+    ),
+    # PruneRequest.candidates: a Collection of the commits it may choose
+    "chosen commits stay among the number of candidates": BrokenContainer(
+        "Q1",
+        rewriting(
+            relief.Candidates,
+            "__len__",
+            "max(0, self._stop - len(self._victims))",
+            "max(0, self._stop)",
+        ),
+    ),
+    # docs/policies: "A policy that ... raises, fails the change with a PolicyError that names it"
+    "an error of ours that a policy raises gets out": BrokenContainer(
+        "F2",
+        rewriting(
+            guard.Guard,
+            "ask",
+            "(PolicyError, RecursionError, MemoryError)",
+            "(PolicyError, LookupError, RecursionError, MemoryError)",
+        ),
+    ),
+    # rollback: "as a new commit"
+    "a rollback that changes nothing makes no commit": BrokenContainer(
+        "C1",
+        rewriting(
+            container.Backpack,
+            "rollback",
+            "return engine.commit(staged,",
+            "if not staged:\n            return self.head\n        return engine.commit(staged,",
+        ),
+    ),
+    # pop: "or default if it does not exist"
+    "pop takes None for no default": BrokenContainer(
+        "R1",
+        rewriting(
+            container.Backpack,
+            "pop",
+            "default is not _MISSING",
+            "default is not None and default is not _MISSING",
+        ),
+    ),
+    "a transaction remembers only its last look": BrokenContainer(
+        "X1",
+        rewriting(
+            transaction.Transaction,
+            "_exists",
+            "self._seen.setdefault(key, current)",
+            "self._seen[key] = current",
+        ),
+    ),
+    "clearing a transaction leaves what it added": BrokenContainer(
+        "X1", rewriting(transaction.Transaction, "clear", "self._staged.clear()", "pass")
+    ),
+    "the name of a node is not charged": BrokenContainer(
+        "B2", rewriting(budget, "names_of", "if commit.by is not None:", "if False:")
+    ),
+    "the usage by key tells the size that the policy measured": BrokenContainer(
+        "B2", rewriting(usage, "_by_key", "len(current.encoded)", "current.size")
+    ),
+    "popitem takes the first key": BrokenContainer(
+        "R1", rewriting(container.Backpack, "popitem", "reversed(", "iter(")
+    ),
+    "a fork forgets the budget": BrokenContainer(
+        "S1",
+        rewriting(
+            settings.Settings,
+            "copied",
+            "for name in fields_dict(type(self))}",
+            "for name in fields_dict(type(self)) if name != 'max_history_size'}",
+        ),
+    ),
+    "ending one subscription of a callback ends all of them": BrokenContainer(
+        "E1", rewriting(events.Events, "subscribe", "each is not mine", "each.callback != callback")
+    ),
+}

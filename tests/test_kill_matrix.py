@@ -1,0 +1,82 @@
+"""The suite bites: everything broken on purpose is seen by the law that must see it.
+
+The default run tries one seed for each mutant. ``BACKPACK_SEEDS=20`` tries all, and computes the
+document anew (``tox -e kills``).
+"""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+from mutants import matrix
+from mutants.containers import BROKEN as CONTAINERS
+from mutants.killing import MUTANTS, is_killed
+from mutants.policies import BROKEN as POLICIES
+from mutants.policies import HANGING, ODD
+
+from backpack.spec import check_policy
+from backpack.spec.laws import LAWS, laws_of
+
+#: What is covered elsewhere need not be traced here, where it takes three times as long.
+pytestmark = pytest.mark.no_cover
+
+SEEDS = int(os.environ.get("BACKPACK_SEEDS", "1"))
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_killed_by_its_law(name: str) -> None:
+    """The law it declares sees it, from every seed."""
+    missed = [seed for seed in range(SEEDS) if not is_killed(MUTANTS[name], seed)]
+    assert [] == missed
+
+
+@pytest.mark.parametrize("name", MUTANTS if SEEDS >= matrix.SEEDS else [])
+def test_the_document_has_what_is_computed(name: str) -> None:
+    """The line of each mutant is what comes out."""
+    row, kept = matrix.computed(name), matrix.kept()[name]
+    if f"(here {hypothesis.__version__})" in matrix.DOCUMENT.read_text(encoding="utf-8"):
+        assert row == kept
+    else:
+        assert (row.law, row.killed) == (kept.law, kept.killed)
+
+
+def test_the_document_has_every_mutant() -> None:
+    """No line is missing or left over, and each says that its law kills it every time."""
+    kept = matrix.kept()
+    assert {name: mutant.law for name, mutant in MUTANTS.items()} == {
+        name: row.law for name, row in kept.items()
+    }
+    assert {matrix.SEEDS} == {row.killed for row in kept.values()}
+    text = matrix.DOCUMENT.read_text(encoding="utf-8")
+    version = text.split("(here ")[1].split(")")[0]
+    assert matrix.document(kept.values(), version, len(ODD)) == text
+
+
+def test_every_law_kills_something() -> None:
+    """No law is there for nothing; and there is enough that is broken."""
+    assert set(LAWS) == {mutant.law for mutant in MUTANTS.values()}
+    assert len(CONTAINERS) >= 20
+    assert len(POLICIES) >= 30
+
+
+@pytest.mark.parametrize("name", HANGING)
+def test_what_does_not_come_back_is_told(name: str) -> None:
+    """A policy that hangs or exits breaks the law that says so, and the next law is tried."""
+    broken = HANGING[name]
+    report = check_policy(
+        broken.make, axis=broken.axis, laws=[broken.law, "PO3"], seed=0, time_limit=1.0
+    )
+    assert report[broken.law].outcome in ("broken", "out of time")
+    assert [broken.law, "PO3"] == [verdict.law for verdict in report.verdicts]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_and_correct_passes(name: str) -> None:
+    """A policy is not to be blamed for being strange."""
+    axis, make = ODD[name]
+    for seed in range(SEEDS):
+        examples = 15 if SEEDS < matrix.SEEDS else None
+        report = check_policy(make, axis=axis, laws=laws_of(axis), seed=seed, examples=examples)
+        assert report.ok, str(report)
