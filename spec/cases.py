@@ -353,7 +353,7 @@ def stored_versions(draw: st.DrawFn) -> Versions:
     like = st.builds(
         lambda text, number, at: (text * number + str(at)).encode(),
         st.sampled_from(["a", "the message list, again: ", "é"]),
-        st.sampled_from([0, 1, 40, 2000]),
+        st.sampled_from([0, 1, 40, 40, 2000, 50_000]),
         st.integers(0, 99),
     )
     first = st.integers(0, 255).map(lambda byte: bytes([byte]))

@@ -68,7 +68,8 @@ class Check:
         while left:
             begin(left[0])
             began = time.monotonic()
-            found = try_machine(subject, frozenset(left), effort)
+            programs = evolve(effort, examples=(effort.examples + 1) // 2)
+            found = try_machine(subject, frozenset(left), programs)
             if found.broken is None:
                 for law_id in left:
                     yield self._judged(law_id, found, began), found
@@ -204,7 +205,8 @@ def plan(
         laws: The ids of the laws; all that bind it if left out.
         expected_failures: ``{id: reason}`` of those that are to be broken.
         seed: What examples are drawn from; a new one if left out.
-        examples: How many for each law; 200 if left out.
+        examples: How many for each law of policies, and half as many programs for those of
+            Backpacks; 200 if left out.
         time_limit: Seconds one example may take.
 
     Raises:
@@ -261,7 +263,8 @@ def check_policy(
         expected_failures: ``{id: reason}`` of laws it breaks, and is meant to. One that then
             holds fails the check, so that the list stays true.
         seed: What examples are drawn from; a new one if left out. The report tells it.
-        examples: How many for each law; 200 if left out.
+        examples: How many for each law of policies, and half as many programs for those of
+            Backpacks; 200 if left out.
         time_limit: Seconds one example may take before the policy counts as hanging.
         progress: Called with every verdict, how many there are and how many there will be.
 
@@ -307,7 +310,7 @@ def check_backpack(
         laws: The ids of the laws to check; all that bind it if left out.
         expected_failures: ``{id: reason}`` of laws it breaks, and is meant to.
         seed: What examples are drawn from; a new one if left out. The report tells it.
-        examples: How many programs; 200 if left out.
+        examples: Twice as many as programs; 200 if left out.
         time_limit: Seconds one program may take.
         progress: Called with every verdict, how many there are and how many there will be.
 

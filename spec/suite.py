@@ -40,7 +40,8 @@ def policy_suite(
         laws: The ids of the laws to check; all that bind it if left out.
         expected_failures: ``{id: reason}`` of laws it breaks, and is meant to.
         seed: What examples are drawn from; a new one if left out. A failure tells it.
-        examples: How many for each law; 200 if left out.
+        examples: How many for each law of policies, and half as many programs for those of
+            Backpacks; 200 if left out.
         time_limit: Seconds one example may take before the policy counts as hanging.
 
     Raises:

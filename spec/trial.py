@@ -1,4 +1,4 @@
-"""Trying one law: examples drawn, the smallest break kept, hangs and exits and prints contained.
+"""Trying one law: examples drawn, the smallest break kept.
 
 Hypothesis draws and shrinks; what it finds is kept here, so that shrinking can be stopped in good
 time and a break that does not happen twice is still told.
@@ -6,14 +6,9 @@ time and a break that does not happen twice is still told.
 
 from __future__ import annotations
 
-import ctypes
-import io
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, Final
 from unittest.mock import patch
@@ -23,6 +18,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import run_state_machine_as_test
 
+from backpack.spec.containment import contained
 from backpack.spec.laws.law import Law, LawBroken, NotApplicable
 from backpack.spec.laws.policy import PolicyFailed
 from backpack.spec.machine import BackpackMachine, machine_for
@@ -36,9 +32,8 @@ __all__ = ["Effort", "Found", "try_law", "try_machine"]
 _SHRINKING: Final = 10.0
 #: So many examples may take, in terms of what one may take.
 _PATIENCE: Final = 3.0
-_POLL: Final = 0.02
-#: Seconds a thread has to end once it is told to.
-_GRACE: Final = 1.0
+#: Seconds in which an example is drawn, at the latest; no policy is asked meanwhile.
+_DRAWING: Final = 60.0
 _STEPS: Final = 40
 
 
@@ -73,7 +68,7 @@ class Found:
         not_applicable: Why the law says nothing about this policy.
         failed: What the policy raised, where that kept a law from being judged.
         case: What is being tried.
-        started: When it was begun.
+        deadline: When its time is over, or that of drawing it.
         late: Whether it was still running when its time was over.
         patience: How many seconds that were.
         printed: What was printed.
@@ -89,12 +84,20 @@ class Found:
     not_applicable: str | None = None
     failed: str | None = None
     case: Any = None
-    started: float = field(factory=time.monotonic)
+    deadline: float = field(factory=lambda: time.monotonic() + _DRAWING)
     late: bool = False
     patience: float = 0.0
     printed: str = ""
     error: BaseException | None = None
     collected: dict[str, LawBroken] = field(factory=dict)
+
+    def begin(self, case: Any, limit: float) -> None:
+        """Note what is tried from here on, and how many seconds it may take."""
+        self.case, self.deadline = case, time.monotonic() + limit
+
+    def end(self) -> None:
+        """Note that nothing is tried from here on, until the next case is drawn."""
+        self.deadline = time.monotonic() + _DRAWING
 
     def keep(self, broken: LawBroken) -> None:
         """Keep a break if it is the smallest."""
@@ -109,13 +112,11 @@ class Found:
             if broken is not None:
                 broken.__traceback__ = broken.__context__ = None
 
-    def is_small_enough(self) -> bool:
-        """Whether no more time is to be spent on making the break smaller."""
-        return self.since is not None and time.monotonic() - self.since > _SHRINKING
-
-
-class OutOfTime(BaseException):
-    """Thrown into a policy that does not come back."""
+    def is_over(self, ends: float) -> bool:
+        """Whether no more time is to be spent: on examples but the first, or on shrinking."""
+        now = time.monotonic()
+        is_small_enough = self.since is not None and now - self.since > _SHRINKING
+        return self.late or is_small_enough or (now > ends and self.examples > 0)
 
 
 def try_law(law: Law, subject: Subject, effort: Effort) -> Found:
@@ -130,9 +131,9 @@ def try_law(law: Law, subject: Subject, effort: Effort) -> Found:
     ends = time.monotonic() + _PATIENCE * effort.time_limit
 
     def attempt(*case: Any) -> None:
-        if found.is_small_enough() or time.monotonic() > ends:
+        if found.is_over(ends):
             return
-        found.case, found.started = case[0] if case else None, time.monotonic()
+        found.begin(case[0] if case else None, effort.time_limit)
         found.examples += 1
         try:
             law(subject.make, *case)
@@ -150,18 +151,18 @@ def try_law(law: Law, subject: Subject, effort: Effort) -> Found:
             found.failed = str(failed)
         else:
             found.judged += 1
+        finally:
+            found.end()
 
     if law.cases is None:
-        _contained(found, effort, attempt)
-        found.forget_frames()
+        _run_contained(found, effort, attempt)
         return found
 
     def drawn(case: Any) -> None:
         attempt(case)
 
     test = given(law.cases(subject.axis))(drawn)
-    _contained(found, effort, seed(effort.seed)(_settings(effort)(test)))
-    found.forget_frames()
+    _run_contained(found, effort, seed(effort.seed)(_settings(effort)(test)))
     return found
 
 
@@ -182,12 +183,18 @@ def try_machine(
 
     class Tried(plain):  # type: ignore[misc, valid-type]
         def prepared(self) -> None:
-            found.case, found.started = self.program, time.monotonic()
-            if found.is_small_enough() or time.monotonic() > ends:
+            if found.is_over(ends):
                 self.over = True
                 return
+            found.begin(self.program, effort.time_limit)
             found.examples += 1
             found.judged += 1
+
+        def teardown(self) -> None:
+            try:
+                super().teardown()
+            finally:
+                found.end()
 
         def judge(self, broken: LawBroken) -> None:
             try:
@@ -206,16 +213,16 @@ def try_machine(
             run_state_machine_as_test(tried, settings=drawn)
         if found.broken is not None and effort.shrink:
             law, case = found.broken.law, found.broken.case
-            found.case = smaller(case, lambda program: _breaks(plain, program, law), _SHRINKING)
-            found.broken = _run(plain, found.case) or found.broken
+            smallest = smaller(case, lambda program: _breaks(plain, program, law), _SHRINKING)
+            found.begin(smallest, effort.time_limit)
+            found.broken = _run(plain, smallest) or found.broken
 
     def _breaks(machine: type[BackpackMachine], program: Program, law: str) -> bool:
-        found.started = time.monotonic()
+        found.begin(program, effort.time_limit)
         broken = _run(machine, program)
         return broken is not None and broken.law == law
 
-    _contained(found, effort, attempt)
-    found.forget_frames()
+    _run_contained(found, effort, attempt)
     Tried.found = None  # Hypothesis remembers every machine there ever was.
     return found
 
@@ -247,51 +254,15 @@ def _settings(effort: Effort) -> settings:
     )
 
 
-# --- containment ---------------------------------------------------------------------------------
-
-
-def _contained(found: Found, effort: Effort, run: Callable[[], object]) -> None:
-    """Run something in a thread of its own, with an eye on the time; note what it did."""
-
-    def work() -> None:
-        with suppress(OutOfTime):
-            try:
-                run()
-            except (LawBroken, OutOfTime):
-                pass
-            except BaseException as error:
-                if found.broken is None or not _is_echo(error):
-                    found.error = error
-
-    with _quiet(found), _no_noise(), _no_exit(), _same_draws():
-        worker = threading.Thread(target=work, name="backpack check", daemon=True)
-        worker.start()
-        try:
-            while worker.is_alive():
-                worker.join(_POLL)
-                spent = time.monotonic() - found.started
-                if spent > effort.time_limit and worker.is_alive():
-                    if _is_drawing(worker) and spent < _PATIENCE * effort.time_limit:
-                        continue
-                    found.late, found.patience = True, effort.time_limit
-                    _stop(worker)
-                    return
-        except BaseException:
-            _stop(worker)
-            raise
-
-
-def _is_drawing(worker: threading.Thread) -> bool:
-    """Whether a thread is in Hypothesis, which may hold a lock there that others need."""
-    frame = sys._current_frames().get(worker.ident or 0)
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__"))
-        if module.startswith("backpack.spec."):
-            return False
-        if module.startswith("hypothesis."):
-            return True
-        frame = frame.f_back
-    return True
+def _run_contained(found: Found, effort: Effort, run: Callable[[], object]) -> None:
+    """Run something in a thread of its own; note what it did, and forget the rest."""
+    with _same_draws():
+        result = contained(run, deadline=lambda: found.deadline)
+    found.late, found.patience = result.late, effort.time_limit
+    found.printed = result.printed
+    if result.error is not None and not (found.broken is not None and _is_echo(result.error)):
+        found.error = result.error
+    found.forget_frames()
 
 
 def _is_echo(error: BaseException) -> bool:
@@ -299,18 +270,6 @@ def _is_echo(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(map(_is_echo, error.exceptions))
     return isinstance(error, LawBroken | HypothesisException)
-
-
-def _stop(worker: threading.Thread) -> None:
-    """Throw OutOfTime into a thread, once more if it goes on; then leave it alone."""
-    for _ in range(2):
-        if _is_drawing(worker):
-            return
-        ident = ctypes.c_ulong(worker.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(OutOfTime))
-        worker.join(_GRACE)
-        if not worker.is_alive():
-            return
 
 
 @contextmanager
@@ -336,48 +295,6 @@ def _same_draws() -> Iterator[None]:
             yield
         finally:
             cache.clear()
-
-
-@contextmanager
-def _quiet(found: Found) -> Iterator[None]:
-    """Keep what is printed, so that a report stays readable."""
-    text = io.StringIO()
-    try:
-        with redirect_stdout(text), redirect_stderr(text):
-            yield
-    finally:
-        found.printed = text.getvalue()
-
-
-@contextmanager
-def _no_noise() -> Iterator[None]:
-    """Say nothing of an OutOfTime that arrives where nobody can take it, as in a finalizer."""
-    before = sys.unraisablehook
-
-    def hook(unraisable: sys.UnraisableHookArgs) -> None:
-        if unraisable.exc_type is not OutOfTime:
-            before(unraisable)
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
-
-
-@contextmanager
-def _no_exit() -> Iterator[None]:
-    """Let a policy that ends the process only end its answer."""
-
-    def leave(code: int = 0) -> None:
-        raise SystemExit(f"os._exit({code})")
-
-    before = os._exit
-    os._exit = leave  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        os._exit = before
 
 
 def first_line(text: str) -> str:

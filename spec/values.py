@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 __all__ = [
     "LOOK_ALIKES",
+    "SIZED_KINDS",
     "Colour",
     "Level",
     "Message",
@@ -112,6 +113,9 @@ LOOK_ALIKES: Final[tuple[Any, ...]] = (
     *([0], [False], [0.0], [-0.0], (0,), {0}, frozenset({0})),
     *({"a": 1, "b": 2}, {"b": 2, "a": 1}, "a", b"a", bytearray(b"a"), "fast", Mode.FAST),
 )
+
+#: The kinds of :func:`sized_value`.
+SIZED_KINDS: Final = range(8)
 
 _PATTERN: Final = "".join(chr(97 + at * at % 26) for at in range(26 * 40))
 
@@ -279,8 +283,11 @@ def sized_value(size: int, kind: int = 0) -> object:
         size: A text of so many characters has so many bytes of content, plus a few that any
             encoding adds.
         kind: 0 for a text, 1 for bytes, 2 for a message, 3 for two texts in a list, 4 for a text
-            of wide letters.
+            of wide letters, 5 for many short texts in a list, 6 for many keys, 7 for one long key.
     """
+    if kind in (5, 6):
+        short = [f"item {at:010}" for at in range(size // 16)]
+        return short if kind == 5 else dict.fromkeys(short)
     if kind == 4:
         return "\N{GRINNING FACE}" * (size // 4) + "x" * (size % 4)
     text = (_PATTERN * (size // len(_PATTERN) + 1))[:size]
@@ -288,6 +295,8 @@ def sized_value(size: int, kind: int = 0) -> object:
         return text.encode()
     if kind == 2:
         return {"role": "user", "content": text[24:]}
+    if kind == 7:
+        return {text: True}
     return [text[: size // 2], text[size // 2 :]] if kind == 3 else text
 
 

@@ -83,7 +83,7 @@ def test_it_passes_with_pytest() -> None:
     done = outside("pytest", "-q", "-p", "no:cacheprovider", "-c", "pyproject.toml", "-k",
                    "PR or outlive")  # fmt: skip
     assert 0 == done.returncode, done.stdout
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_it_passes_on_the_command_line() -> None:

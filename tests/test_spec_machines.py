@@ -92,6 +92,6 @@ def test_every_law_holds(name: str) -> None:
 def run(machine: type[BackpackMachine]) -> None:
     """Run a machine under the profile in force; the default one takes fewer examples."""
     profile = settings()
-    examples = 15 if profile.derandomize else profile.max_examples
+    examples = 10 if profile.derandomize else profile.max_examples
     machine.TestCase.settings = settings(profile, max_examples=examples)
     machine.TestCase("runTest").runTest()

@@ -67,9 +67,11 @@ def test_the_budget_holds_for_every_onlooker() -> None:
 
     with ThreadPoolExecutor(6) as pool:
         watchers = [pool.submit(watch, number) for number in range(2)]
-        for writer in [pool.submit(write, number) for number in range(4)]:
-            writer.result()
-        done.set()
+        try:
+            for writer in [pool.submit(write, number) for number in range(4)]:
+                writer.result()
+        finally:
+            done.set()
         assert all(watcher.result() for watcher in watchers)
     assert 4 * 150 == bp.memory_usage().commits_made
     assert audit(bp) == []

@@ -256,12 +256,13 @@ def ids_are_answered_truly(backpack: Backpack, model: Model, most: int | None = 
 
 
 def _require_error(backpack: Backpack, commit_id: str, error: type[BackpackError]) -> None:
-    try:
-        backpack.snapshot(commit_id)
-    except BackpackError as raised:
-        require(type(raised) is error, "P2", f"{commit_id!r} gave {raised!r}.")
-    else:
-        raise LawBroken("P2", f"{commit_id!r} gave a snapshot, not {error.__name__}.")
+    for what, look in (("snapshot", backpack.snapshot), ("diff", backpack.diff)):
+        try:
+            look(*[commit_id] * (1 + (what == "diff")))
+        except BackpackError as raised:
+            require(type(raised) is error, "P2", f"{commit_id!r} gave {raised!r}.")
+        else:
+            raise LawBroken("P2", f"{commit_id!r} gave a {what}, not {error.__name__}.")
 
 
 proclaim("P3", "A misbehaving policy changes nothing but the error.", CONTAINER)

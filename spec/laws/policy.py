@@ -23,7 +23,7 @@ from backpack.wording import one_line
 if TYPE_CHECKING:
     from backpack.spec.cases import Case
 
-__all__ = ["PolicyFailed", "answers", "copies", "growth"]
+__all__ = ["PolicyFailed", "answered", "answers", "copies", "growth", "made"]
 
 #: Questions a policy may take to settle, and questions after which it must not have grown.
 _SETTLED: Final = 1_000

@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from hypothesis import strategies as st
+
 from backpack.spec.cases import Moment, Scene, View, cases
-from backpack.spec.laws.law import LawBroken, Table, law
-from backpack.spec.laws.policy import PolicyFailed, answers, made
+from backpack.spec.laws.law import LawBroken, Table, law, require
+from backpack.spec.laws.policy import PolicyFailed, answered, answers, made
 from backpack.wording import described
 
 if TYPE_CHECKING:
@@ -143,6 +145,21 @@ def reads_in_proportion(make: Callable[[], PruningPolicy]) -> None:
             f"with {_SMALL * _LARGER} it reads {large:,}, {large / small:.1f} times as many. "
             "Give up a share of the history at a time, or read only what you choose.",
         )
+
+
+@law("PR5", "pruning", cases=lambda axis: st.tuples(cases(axis), cases(axis)))
+def remembers_nothing(make: Callable[[], PruningPolicy], scenes: tuple[Scene, Scene]) -> None:
+    """What it was asked before changes no answer."""
+    scene, other = scenes
+    policy = made(make)
+    first = answered(scene, policy)
+    answered(other, policy)
+    later = answered(scene, policy)
+    require(
+        later == first,
+        "PR5",
+        lambda: f"It answered {first!r:.200}; asked the same later, {later!r:.200}.",
+    )
 
 
 def _reads(policy: PruningPolicy, number: int) -> int:

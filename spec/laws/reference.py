@@ -12,7 +12,7 @@ from backpack.records import Reference, digest
 from backpack.spec.cases import Shown, again, cases, question
 from backpack.spec.laws.law import LawBroken, NotApplicable, law, require
 from backpack.spec.laws.policy import answers, made
-from backpack.spec.values import sized_value
+from backpack.spec.values import SIZED_KINDS, sized_value
 from backpack.wording import described
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def references_are_small(make: Callable[[], ReferencePolicy]) -> None:
     policy = made(make)
     size = max(_LARGE, 2 * (limit_of(policy) or 0))
     is_left_out = False
-    for kind in range(4):
+    for kind in SIZED_KINDS:
         lengths = []
         for each in (size, size * _LARGER):
             asked = question("reference", "plan", sized_value(each, kind))
@@ -99,7 +99,7 @@ def references_are_small(make: Callable[[], ReferencePolicy]) -> None:
 
 
 def _around(axis: str) -> st.SearchStrategy[tuple[int, int, int]]:
-    return st.tuples(st.integers(-12, 12), st.integers(0, 3), st.sampled_from([1, 3]))
+    return st.tuples(st.integers(-12, 12), st.sampled_from(SIZED_KINDS), st.sampled_from([1, 3]))
 
 
 @law("RE4", "reference", cases=_around)

@@ -19,8 +19,9 @@ or by a subclass that says more::
 
 Every rule that changes something makes several commits, so that histories grow long; commits
 stay drawable after they are pruned; values lie around the per-value limit; policies are told to
-fail in the middle of what they are asked. What a rule is called with is plain data, so that a
-program can be written down, pasted and run.
+fail in the middle of what they are asked. Each program ends with one of each thing that random
+ones come to seldom (:mod:`~backpack.spec.machine.closing`). What a rule is called with is plain
+data, so that a program can be written down, pasted and run.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from backpack.spec.laws import CONTAINER, laws_of
 from backpack.spec.machine.abusing import Abusing
 from backpack.spec.machine.base import Bench
 from backpack.spec.machine.changing import Changing
+from backpack.spec.machine.closing import closing
 from backpack.spec.machine.conflicting import Conflicting
 from backpack.spec.machine.keeping import Keeping
 from backpack.spec.machine.looking import Looking
@@ -47,6 +49,14 @@ __all__ = ["BackpackMachine", "Bench", "machine_for"]
 
 class BackpackMachine(Changing, Mapping, Conflicting, Looking, Keeping, Abusing):
     """Random programs on the Backpack that :meth:`make` makes."""
+
+    def teardown(self) -> None:
+        """At the end of a program do what random ones seldom do; then look at every commit."""
+        if self.is_whole():
+            for name, arguments in closing(len(self.model.commits)):
+                if not self.rule_names or name in self.rule_names:
+                    getattr(self, name)(**arguments)
+        super().teardown()
 
 
 def machine_for(

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -23,6 +22,7 @@ from backpack.records import Refused
 from backpack.spec.hostile import MISDEEDS, TRESPASSES
 from backpack.spec.machine.base import Heard, event, keys, simple_values, step
 from backpack.spec.machine.doing import Doing
+from backpack.spec.sameness import same
 from backpack.spec.values import sized_value
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ _UNPACKABLE: Final[dict[str, object]] = {
     "a view of memory": (memoryview(b""),),
 }
 #: Between the functions of these modules a change is either made or not.
-_WATCHED: Final = {"engine.py", "relief.py"}
+_WATCHED: Final = {"backpack.engine", "backpack.relief"}
+#: The module whose lines make a change.
+_INTERRUPTED: Final = "backpack.history"
 
 
 class Abusing(Doing):
@@ -79,6 +81,7 @@ class Abusing(Doing):
         with backpack.transaction() as transaction:
             for look in (transaction.__getitem__, transaction.remove, transaction.pop):
                 self.expect(UnknownKey, lambda: look(missing))
+        self.require_made("a transaction", "looks that found nothing")
         if not self.model.current():
             self.expect(UnknownKey, backpack.popitem)
 
@@ -92,7 +95,9 @@ class Abusing(Doing):
         """The pruning policy breaks its contract when room is needed."""
         self.fill(key)
         for misdeed in misdeeds:
-            room = self.backpack.memory_usage().headroom_bytes
+            room = self.room()
+            if room is None:
+                return
             if tagging and self.model.commits:
                 oldest, tag = self.backpack.history()[-1], "t" * (room + 9)
                 self.sabotage_once(
@@ -197,7 +202,7 @@ class Abusing(Doing):
                 note=remark,
             )
 
-    @step(key=keys, value=simple_values, line=st.integers(1, 40))
+    @step(key=keys, value=simple_values, line=st.integers(1, 60))
     def interrupt_a_pack(self, key: str, value: Any, line: int) -> None:
         """Interrupt the history in the middle of a change: it is made, or it is not."""
         before, made = self.fingerprint(), len(self.model.commits)
@@ -212,41 +217,46 @@ class Abusing(Doing):
         except (BudgetError, PolicyError) as error:
             self.require_unchanged(before, error)
             return
-        head = self.backpack.head
+        head, usage = self.backpack.head, self.backpack.memory_usage()
+        self.require(
+            head is not None
+            and head.seq == usage.commits_made == made + 1
+            and same(self.backpack.get(key), value),
+            "F1",
+            f"Interrupted, a change was half made: {head}, {usage}.",
+        )
         if head is not None:
             self.model.record(head, {key: value})
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look at the budget whenever a function of the engine returns."""
-        package = Path(sys.modules["backpack.engine"].__file__ or "").parent
+        """Look at the budget whenever a function of the engine returns, unless one profiles."""
+        if sys.getprofile() is not None:
+            yield
+            return
 
         def look(frame: FrameType, what: str, _: object) -> None:
-            if what != "return" or Path(frame.f_code.co_filename).name not in _WATCHED:
-                return
-            if Path(frame.f_code.co_filename).parent == package:
+            if what == "return" and frame.f_globals.get("__name__") in _WATCHED:
                 usage = self.backpack.memory_usage()
                 self.note(
                     usage.history_bytes <= usage.budget_bytes, "B1", f"Seen from outside: {usage}."
                 )
 
-        before = sys.getprofile()
         sys.setprofile(look)
         try:
             yield
         finally:
-            sys.setprofile(before)
+            sys.setprofile(None)
 
 
 @contextmanager
 def _interrupted(line: int) -> Iterator[None]:
     """Raise KeyboardInterrupt when so many lines of the history were run."""
-    path = sys.modules["backpack.history"].__file__
     left = line
 
     def trace(frame: FrameType, what: str, _: object) -> Any:
         nonlocal left
-        if frame.f_code.co_filename != path:
+        if frame.f_globals.get("__name__") != _INTERRUPTED:
             return None
         if what == "line":
             left -= 1

@@ -136,7 +136,7 @@ class Bench(RuleBasedStateMachine):
     budgets: ClassVar[tuple[int, ...]] = ()
     laws: ClassVar[frozenset[str]] = _ALL
     rule_names: ClassVar[frozenset[str]] = frozenset()
-    most: ClassVar[int] = 12
+    most: ClassVar[int] = 9
     found: ClassVar[dict[str, LawBroken] | None] = None
 
     @staticmethod
@@ -150,15 +150,18 @@ class Bench(RuleBasedStateMachine):
         seed(0)  # What policies make of chance, they make of it again.
         self.over = False
         self.program: list[tuple[str, dict[str, Any]]] = [("begin", {"budget": budget})]
-        self.now = 1_700_000_000.0
+        self.now = 1_700_000_000.123_456
         self.views: list[Any] = []
+        self.prepared()
+        if self.over:
+            return
         plain = self.make()
         size = plain.max_history_size
         if self.budgets:
             size = self.budgets[budget % len(self.budgets)]
         is_long = not self.budgets and budget in _GENEROUS and size < _SMALL
         if is_long:
-            size *= 16
+            size *= 24
         self.adopt(
             Backpack(
                 max_history_size=size,
@@ -167,15 +170,14 @@ class Bench(RuleBasedStateMachine):
                 **hostile(plain, Saboteur()),
             )
         )
-        self.prepared()
         if is_long:  # What happens only to long histories is to happen, too.
-            self.lengthen()
+            self.run(self.lengthen)
 
     def lengthen(self) -> None:
         """Make a long history: here, none."""
 
     def prepared(self) -> None:
-        """Do what a subclass has to do before the first rule: here, nothing."""
+        """Do what a subclass has to do before a Backpack is made: here, nothing."""
 
     def adopt(self, backpack: Backpack) -> None:
         """Go on with this Backpack, of which the model knows nothing yet."""
@@ -218,6 +220,13 @@ class Bench(RuleBasedStateMachine):
             self.breaks("F2", f"{type(error).__name__}: {error}"[:500], error)
         if not self.over:
             self.look()
+        if not self.knows_all():
+            self.over = True  # What was missed may be nothing to the laws that are held.
+
+    def knows_all(self) -> bool:
+        """Whether the model knows of every commit."""
+        head = self.backpack.head
+        return (head.seq if head else 0) == len(self.model.commits)
 
     def look(self, most: int | None = None) -> None:
         """Hold every law that can be seen between operations."""
@@ -285,9 +294,13 @@ class Bench(RuleBasedStateMachine):
             )
         return Table(("commit", "bytes", "pinned", "offered", "chosen", "now"), tuple(rows))
 
+    def is_whole(self) -> bool:
+        """Whether a program was begun, and nothing has gone wrong in it so far."""
+        return hasattr(self, "model") and not self.over and sys.exc_info()[0] is None
+
     def teardown(self) -> None:
         """At the end of a program that broke no law, every commit is looked at."""
-        if hasattr(self, "model") and not self.over and sys.exc_info()[0] is None:
+        if self.is_whole():
             self.look(sys.maxsize)
 
     # --- what others see while something happens -------------------------------------------

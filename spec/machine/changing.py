@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Changing"]
 
-#: Commits of a long history.
-_LONG = 270
-_NOTES = (None, "why", "pourquoi: зачем")
+_NOTES: Final = (None, "why", "pourquoi: зачем")
 
 
 class Changing(Doing):
@@ -89,11 +87,6 @@ class Changing(Doing):
         for at in order[:number]:
             value = LOOK_ALIKES[at]
             self.commit(lambda: self.backpack.pack(key, deepcopy(value)), {key: value})
-
-    def lengthen(self) -> None:
-        """Pack small values under one key for a long time."""
-        for at in range(_LONG):
-            self.commit(lambda: self.backpack.pack("k", at), {"k": at})
 
     @step(beside=st.sampled_from([-1, 0, 1]), when=begun)
     def fill_to_the_brim(self, beside: int) -> None:
@@ -202,6 +195,7 @@ class Changing(Doing):
             self.expect(ZeroDivisionError, attempt)
         else:
             self.commit(attempt, {**changes, **removed}, by="tx", tags=("draft",))
+        self.require_unspoiled("what a transaction had been given was changed")
 
     @step(key=keys, value=simple_values)
     def edit(self, key: str, value: Any) -> None:

@@ -65,7 +65,9 @@ class Conflicting(Doing):
 
     @step(
         ways=st.lists(
-            st.sampled_from(["meddle", "remove", "read", "nothing"]), min_size=1, max_size=4
+            st.sampled_from(["meddle", "remove", "read", "miss", "nothing"]),
+            min_size=1,
+            max_size=4,
         ),
         at=st.integers(0, 4),
         again=st.booleans(),
@@ -80,15 +82,19 @@ class Conflicting(Doing):
     def transact_in_vain(self, key: str, way: str, again: bool) -> None:
         """Open a transaction that comes to nothing."""
         theirs = ["theirs", len(self.model.commits)]
+        if way == "miss":
+            key = "not there yet"
 
         def attempt() -> None:
             with self.backpack.transaction() as transaction:
                 if way == "nothing":
                     transaction.get(key)
                     return
-                if way == "read":
+                if way == "miss":
+                    transaction["k"] = transaction.get(key, theirs) if again else key in transaction
+                elif way == "read":
                     transaction["plan" if key != "plan" else "k"] = transaction[key]
-                else:
+                elif way != "miss":
                     transaction[key] = ["mine", *theirs]
                 if way == "remove":
                     self.commit(lambda: self.backpack.remove(key), {key: REMOVED})
@@ -99,6 +105,8 @@ class Conflicting(Doing):
 
         self.raises_conflict(attempt, None if way == "nothing" else ConflictError)
         self.require_made("a transaction", way)
+        if way == "miss" and key in self.model.current() and not self.over:
+            self.commit(lambda: self.backpack.remove(key), {key: REMOVED})
 
     @step(at=st.integers(0, 4), value=st.integers(), editing=st.booleans())
     def make_a_thread_wait(self, at: int, value: int, editing: bool) -> None:
@@ -144,11 +152,3 @@ class Conflicting(Doing):
         self.over = True
         if len(self.model.commits) > made:
             self.breaks("X1", f"What changed meanwhile was overwritten: no {error.__name__}.")
-
-    def require_made(self, what: str, how: str) -> None:
-        """X1: the model knows of every commit."""
-        head, made = self.backpack.head, len(self.model.commits)
-        if not self.over:
-            self.require(
-                head is not None and head.seq == made, "X1", f"By {what} ({how}), {head} was made."
-            )

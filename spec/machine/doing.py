@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
@@ -12,12 +12,16 @@ from backpack.guard import name_of
 from backpack.records import Committed, Pruned, Referenced, Refused
 from backpack.spec.laws.container import check_diff
 from backpack.spec.machine.base import Bench, Heard, event
+from backpack.spec.model import REMOVED
 
 if TYPE_CHECKING:
     from backpack.records import Commit, Event
     from backpack.spec.model import Recorded
 
 __all__ = ["Doing"]
+
+#: Bytes of room that no text is to fill.
+_LARGE: Final = 1024 * 1024
 
 
 class Doing(Bench):
@@ -26,6 +30,11 @@ class Doing(Bench):
     def fingerprint(self) -> object:
         """Return all that can be seen cheaply; the values are compared by the laws."""
         return self.backpack.history(), self.backpack.memory_usage(by_key=True)
+
+    def room(self) -> int | None:
+        """Return how many bytes are free; None if a text of that length would be a long one."""
+        room = self.backpack.memory_usage().headroom_bytes
+        return room if room < _LARGE else None
 
     def commit(
         self,
@@ -45,7 +54,7 @@ class Doing(Bench):
             tags: The tags it must have.
             note: The note it must have.
         """
-        before = self.fingerprint()
+        before, order = self.fingerprint(), list(self.backpack)
         retained = self.backpack.history()
         self.heard, self.saboteur.asked = Heard(), 0
         try:
@@ -68,6 +77,12 @@ class Doing(Bench):
         in_order = evolve(commit, changes=tuple(sorted(commit.changes, key=lambda each: each.key)))
         self.require(in_order == predicted, "C1", lambda: f"{commit} is not {predicted}.")
         self.model.record(commit, changes)
+        stayed = [key for key in order if changes.get(key) is not REMOVED]
+        self.require(
+            list(self.backpack)[: len(stayed)] == stayed,
+            "R1",
+            f"The keys were {order}, are {list(self.backpack)}, and {sorted(changes)} changed.",
+        )
         self.require_true_events(commit, retained)
 
     def require_true_refusal(self, error: BudgetError, told: Refused) -> None:
@@ -121,6 +136,12 @@ class Doing(Bench):
                 "Q1",
                 "A question that is over still offers commits.",
             )
+
+    def require_made(self, what: str, how: str) -> None:
+        """X1: the model knows of every commit."""
+        if not self.over:
+            head = self.backpack.head
+            self.require(self.knows_all(), "X1", f"By {what} ({how}), {head} was made.")
 
     def require_told(self, expected: list[Event], error: BackpackError | None = None) -> None:
         """E1: subscribers were told this; and of a refusal, with this error."""

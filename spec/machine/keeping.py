@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
@@ -17,9 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeping"]
 
+#: Commits of a long history, and how often room is made in it.
+_LONG: Final = 380
+_ROUNDS: Final = 3
+
 
 class Keeping(Doing):
     """Tagging, pinning, time that goes as it likes, and looks that are counted."""
+
+    def lengthen(self) -> None:
+        """Pack small values under one key for a long time; then make room for a little."""
+        with suppress(BudgetError, PolicyError):
+            for at in range(_LONG):
+                self.model.record(self.backpack.pack("k", at), {"k": at})
+        for _ in range(_ROUNDS if self.model.commits else 0):
+            self.tag_beyond(max(1, len(self.model.commits) - 1), 1)
 
     @step(
         at=commits,
@@ -59,8 +71,13 @@ class Keeping(Doing):
             return
         finally:
             self.committing = True
-        had = {*recorded.commit.tags}
+        stale, had = recorded.commit, {*recorded.commit.tags}
         self.model.retag(recorded.seq, had | tags if on else had - tags)
+        self.require(
+            self.backpack.snapshot(stale).commit == recorded.commit,
+            "C1",
+            f"A view shows what a commit was when {stale!r:.300} was returned, not as it is.",
+        )
         self.require(commit == recorded.commit, "C1", f"tag() returned {commit!r:.300}.")
         self.require_told(self.pruned_since(retained))
 
@@ -107,8 +124,13 @@ class Keeping(Doing):
     @step(at=commits, beyond=st.sampled_from([1, 200, 1000, 100_000]), when=begun)
     def tag_tightly(self, at: int, beyond: int) -> None:
         """Tag a commit with a text for which there is no room yet, or cannot be."""
-        room = self.backpack.memory_usage().headroom_bytes
-        self.tag_commit(self.commit_at(at).seq, {"t" * (room + beyond)}, True)
+        self.tag_beyond(self.commit_at(at).seq, beyond)
+
+    def tag_beyond(self, seq: int, beyond: int) -> None:
+        """Tag a commit with a text for which so many bytes are missing."""
+        room = self.room()
+        if room is not None:
+            self.tag_commit(seq, {"t" * (room + beyond)}, True)
 
     def pinned_at(self, at: int) -> Recorded:
         """Return a pinned commit."""
@@ -161,6 +183,9 @@ class Keeping(Doing):
     def probe(self, commit_id: str) -> RetainedCommit | None:
         """Return what a policy is told of a commit, if it is offered; nothing changes by it."""
         seen: list[RetainedCommit] = []
+        room = self.room()
+        if room is None:
+            return None
 
         def look(request: PruneRequest) -> None:
             seen.extend(each for each in request.candidates if each.id == commit_id)
@@ -168,7 +193,6 @@ class Keeping(Doing):
         saboteur = self.saboteur
         saboteur.axis, saboteur.misdeed = "pruning", "raise"
         saboteur.watch.append(look)
-        room = self.backpack.memory_usage().headroom_bytes
         try:
             self.backpack.pack("k", None, note="n" * (room + 1))
         except (BudgetError, PolicyError):

@@ -10,6 +10,7 @@ from backpack.errors import BudgetError, CommitPruned, PolicyError, UnknownCommi
 from backpack.spec.laws.container import check_left_out, check_snapshot
 from backpack.spec.machine.base import begun, commits, event, keys, step
 from backpack.spec.machine.doing import Doing
+from backpack.spec.model import REMOVED
 from backpack.spec.sameness import same
 from backpack.spec.spoil import spoil
 
@@ -48,6 +49,26 @@ class Looking(Doing):
             )
         self.ask("S1", check_snapshot, snapshot, self.model)
         self.ask("R2", check_left_out, snapshot, self.model)
+
+    @step(at=commits, when=begun)
+    def iterate_and_change(self, at: int) -> None:
+        """Change the state while the keys of an old one are iterated over."""
+        try:
+            snapshot = self.backpack.snapshot(self.commit_at(at).commit)
+            keys = iter(snapshot)
+        except CommitPruned:
+            return
+        shown = self.model.state_at(snapshot.commit.seq)
+        seen = [next(keys, None)]
+        self.commit(lambda: self.backpack.pack("meanwhile", 1), {"meanwhile": 1})
+        seen += keys
+        if "meanwhile" in self.model.current():
+            self.commit(lambda: self.backpack.remove("meanwhile"), {"meanwhile": REMOVED})
+        self.require(
+            not shown or sorted(map(str, seen)) == sorted(shown),
+            "S1",
+            f"Iterating over commit {snapshot.commit.seq} gave {seen}, not {sorted(shown)}.",
+        )
 
     @step()
     def look_again(self) -> None:

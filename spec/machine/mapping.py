@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from backpack.errors import BudgetError, PolicyError
+from backpack.records import Committed
 from backpack.spec.machine.base import keys, simple_values, step
 from backpack.spec.machine.doing import Doing
 from backpack.spec.model import REMOVED
@@ -15,7 +18,7 @@ from backpack.spec.sameness import same
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from backpack.records import Commit
+    from backpack.records import Commit, Event
 
 __all__ = ["Mapping"]
 
@@ -176,3 +179,31 @@ class Mapping(Doing):
             "E1",
             f"After one of two subscriptions was ended they heard {ended} and {kept}.",
         )
+
+    @step(key=keys, value=st.integers(0, 3))
+    def answer_an_event(self, key: str, value: int) -> None:
+        """A subscriber packs something itself; all others hear of that, too."""
+        made: list[Commit] = []
+        others: list[Event] = []
+
+        def answer(told: Event) -> None:
+            if not isinstance(told, Committed) or made:
+                return
+            made.append(told.commit)
+            self.model.record(told.commit, {key: value})
+            with suppress(BudgetError, PolicyError):
+                made.append(self.backpack.pack("answer", value))
+                self.model.record(made[-1], {"answer": value})
+
+        stops = [self.backpack.subscribe(answer), self.backpack.subscribe(others.append)]
+        with suppress(BudgetError, PolicyError):
+            self.backpack.pack(key, value)
+        for stop in stops:
+            stop()
+        for heard in (self.heard.events, others):
+            told = [each.commit for each in heard if isinstance(each, Committed)]
+            self.require(
+                sorted(told, key=lambda each: each.seq) == made,
+                "E1",
+                f"Of the commits {made}, one made by a subscriber, somebody heard {told}.",
+            )

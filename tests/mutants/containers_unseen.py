@@ -66,9 +66,9 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
             "if key not in self._staged:",
         ),
     ),
-    # Column cut at more than 64 places loses what is behind the last cut.
+    # Pruned: "Commits were given up to make room"; of this one nobody is told.
     "cutting a column at more than 64 places loses one item": BrokenContainer(
-        "S1",
+        "E1",
         rewriting(splices, "without", "kept += column[start:]\n", "kept += column[start + 1 :]\n"),
     ),
     # rollback/fork: "Only these keys ...; all if left out."
@@ -212,6 +212,88 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     ),
     "the usage by key tells the size that the policy measured": BrokenContainer(
         "B2", rewriting(usage, "_by_key", "len(current.encoded)", "current.size")
+    ),
+    # diff: "CommitPruned ... UnknownCommit"
+    "a diff of anything with itself is empty": BrokenContainer(
+        "P2",
+        rewriting(
+            snapshot,
+            "diff",
+            "    first, second = reader.touch(a)",
+            "    if a == b:\n        return Diff(added={}, removed={}, changed={})\n"
+            "    first, second = reader.touch(a)",
+        ),
+    ),
+    # Transaction: "What the transaction has read or changed must be as it was then"
+    "a transaction forgets that it found nothing": BrokenContainer(
+        "X1",
+        rewriting(
+            transaction.Transaction,
+            "unpack",
+            "elif self._exists(key):",
+            "elif key in self._engine.history.current and self._exists(key):",
+        ),
+    ),
+    # Snapshot.commit: "as it was recorded when the snapshot was opened"
+    "a view of a commit tells what its caller knew of it": BrokenContainer(
+        "C1",
+        rewriting(
+            container.Backpack,
+            "snapshot",
+            "return Snapshot(engine.reader, engine.reader.touch(commit).commit)",
+            "found = engine.reader.touch(commit).commit\n"
+            "        return Snapshot(engine.reader, found if isinstance(commit, str) else commit)",
+        ),
+    ),
+    # README: "Ctrl-C at any instruction: the state is as before the change or as after it."
+    "a splice that was interrupted is done twice": BrokenContainer(
+        "F1",
+        rewriting(
+            history.History,
+            "settle",
+            "        if len(splice.column) == splice.length:\n            splice.column",
+            "        splice.column",
+        ),
+    ),
+    # Commit.timestamp: what the clock says
+    "times are rounded to milliseconds": BrokenContainer(
+        "C1", rewriting(engine.Engine, "_now", "return float(now)", "return round(float(now), 3)")
+    ),
+    # subscribe: "every event"
+    "what a subscriber does is told to nobody": BrokenContainer(
+        "E1",
+        rewriting(
+            events.Events,
+            "emit",
+            "for each in self._callbacks:\n"
+            "            try:\n"
+            "                each.callback(event)\n",
+            "for each in () if vars(self).get('busy') else self._callbacks:\n"
+            "            try:\n"
+            "                vars(self)['busy'] = True\n"
+            "                try:\n"
+            "                    each.callback(event)\n"
+            "                finally:\n"
+            "                    vars(self)['busy'] = False\n",
+        ),
+    ),
+    # Snapshot is a Mapping that never changes.
+    "a view is iterated over as its Backpack changes": BrokenContainer(
+        "F2",
+        rewriting(
+            snapshot.Snapshot, "_keys", "list(reader.history.keys_at(", "(reader.history.keys_at("
+        ),
+    ),
+    # popitem: "the key added last, as a dict does"
+    "packing again moves a key to the end": BrokenContainer(
+        "R1",
+        rewriting(
+            history.History,
+            "settle",
+            "else:\n            self.current[key] = current",
+            "else:\n            self.current.pop(key, None)\n"
+            "            self.current[key] = current",
+        ),
     ),
     "popitem takes the first key": BrokenContainer(
         "R1", rewriting(container.Backpack, "popitem", "reversed(", "iter(")

@@ -18,11 +18,11 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from backpack.spec.laws import CONTAINER, LAWS
-from mutants.killing import MUTANTS, is_killed
+from mutants.killing import MUTANTS, PROGRAMS, also_broken, is_killed
 
 __all__ = ["DOCUMENT", "SEEDS", "Row", "computed", "document", "kept"]
 
-SEEDS: Final = 1
+SEEDS: Final = 20
 DOCUMENT: Final = Path(__file__).parent.parent.parent / "docs" / "kill-matrix.md"
 
 _HEAD: Final = """\
@@ -31,8 +31,8 @@ _HEAD: Final = """\
 What a suite is worth shows in what it catches. Here is everything that was broken on purpose to
 find out: {containers} ways to break the container and {policies} to break a policy, each with the
 law that must see it. *Killed* says in how many of {seeds} runs, each from another seed and at the
-default number of examples, that law was broken. Other versions of Hypothesis (here {version}) draw
-other examples.
+default number of examples, that law was broken. *Also* names the other laws that break within
+{programs} examples from seed 0. Other versions of Hypothesis (here {version}) draw other examples.
 
 Every law kills something; {odd} policies that are odd and correct pass all of them. `tox -e kills`
 computes all of this again and compares it; the default test run tries one seed for each.
@@ -65,7 +65,7 @@ def computed(name: str) -> Row:
     """Compute the line of a mutant."""
     mutant = MUTANTS[name]
     killed = sum(is_killed(mutant, seed) for seed in range(SEEDS))
-    return Row(name, mutant.law, killed, ())
+    return Row(name, mutant.law, killed, also_broken(mutant))
 
 
 def document(rows: Iterable[Row], version: str, odd: int) -> str:
@@ -77,6 +77,7 @@ def document(rows: Iterable[Row], version: str, odd: int) -> str:
             containers=len(containers),
             policies=len(MUTANTS) - len(containers),
             seeds=SEEDS,
+            programs=PROGRAMS,
             version=version,
             odd=odd,
         )

@@ -592,6 +592,26 @@ class ByTurns:
         return (_oldest if self._calls % 2 else _newest)(request, _half(request))
 
 
+class NotAgain:
+    """Choose the oldest fifth, but not again what it chose last: that may be stuck."""
+
+    def __init__(self) -> None:
+        self._last: frozenset[str] = frozenset()
+
+    def __call__(self, request: PruneRequest, /) -> list[str]:
+        ids = [item.id for item in request.candidates]
+        fresh = [each for each in ids if each not in self._last] or ids
+        chosen = fresh[: -(-len(fresh) // 5)]
+        self._last = frozenset(chosen)
+        return chosen
+
+
+def by_lot(request: PruneRequest) -> list[str]:
+    """Choose a fifth by a generator that is seeded by the head."""
+    drawn = random.Random(request.head.seq)
+    return drawn.sample([item.id for item in request.candidates], _fifth(request))
+
+
 class ByMethod:
     """Choose by a method that is not a call."""
 
@@ -673,6 +693,9 @@ BROKEN: Final[dict[str, tuple[str, Callable[[], object]]]] = {
     "it walks from the beginning for each choice": ("PR4", _always(walks_again)),
     "it counts on from the oldest": ("PR1", _always(counts_on)),
     "it never gives up every tenth": ("PR2", _always(checkpoints)),
+    "it does not choose again what it chose last": ("PR5", NotAgain),
+    "it counts its turns": ("PR5", ByTurns),
+    "it draws from a generator that goes on": ("PR5", OwnRandom),
 }
 
 HANGING: Final[dict[str, tuple[str, Callable[[], object]]]] = {
@@ -693,7 +716,6 @@ ODD: Final[dict[str, Callable[[], object]]] = {
     "it answers with a dict": _always(as_dict),
     "it answers with a generator": _always(as_it_goes),
     "it is a partial of a function": lambda: partial(share, 4),
-    "it has a seeded generator of its own": OwnRandom,
-    "it counts its turns": ByTurns,
+    "it draws by the number of the head": _always(by_lot),
     "it is a bound method": make_method,
 }

@@ -351,6 +351,14 @@ class ReprPreview:
         return Reference.to(value, f"larger than {self.max_value_size} bytes", preview)
 
 
+def lists_keys(value: SizedValue) -> Reference | None:
+    """Preview a dict by its keys, and each key by its beginning."""
+    if value.size <= 9_000:
+        return None
+    keys = value.value if isinstance(value.value, dict) else ()
+    return Reference.to(value, "too large", ", ".join(sorted(str(key)[:20] for key in keys)))
+
+
 BROKEN: Final[dict[str, tuple[str, Callable[[], object]]]] = {
     "it slices a number": ("PO1", _always(slices)),
     "it decodes what is not text": ("PO1", _always(decodes)),
@@ -374,6 +382,7 @@ BROKEN: Final[dict[str, tuple[str, Callable[[], object]]]] = {
     "it previews the address": ("RE2", _always(where_it_is)),
     "it previews the whole value": ("RE3", _always(whole)),
     "it previews a tenth of the value": ("RE3", _always(tenth)),
+    "it previews all keys, each cut short": ("RE3", _always(lists_keys)),
     "it tells the value in the reason": ("RE3", _always(tells_all)),
     "it takes its limit for KiB": ("RE4", InKibibytes),
     "it leaves out texts only": ("RE4", TextOnly),

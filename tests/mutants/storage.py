@@ -194,6 +194,26 @@ class OneBufferful(_Plain):
         return zlib.decompressobj().decompress(version.data, 1024)
 
 
+class AgainstBombs(OneBufferful):
+    """Decompress no more than 64 KiB, as if there were no larger version."""
+
+    def read(self, version: HeldVersion, /) -> bytes:
+        return zlib.decompressobj().decompress(version.data, 64 * 1024)
+
+
+class CachesByNumber(OneBufferful):
+    """Remember what it read last by its key and number, which other Backpacks have, too."""
+
+    def __init__(self) -> None:
+        self._read: tuple[tuple[str, int], bytes] | None = None
+
+    def read(self, version: HeldVersion, /) -> bytes:
+        name = version.key, version.seq
+        if self._read is None or self._read[0] != name:
+            self._read = name, zlib.decompress(version.data)
+        return self._read[1]
+
+
 class IgnoresErrors(_Plain):
     """Take the encoded bytes for text, and leave out what is none."""
 
@@ -536,6 +556,8 @@ BROKEN: Final[dict[str, tuple[str, Callable[[], object]]]] = {
     "it reads a view": ("ST1", ReadsView),
     "it reads the first frame only": ("ST1", FirstFrame),
     "it reads one buffer only": ("ST1", OneBufferful),
+    "it reads 64 KiB at most": ("ST1", AgainstBombs),
+    "it caches what it read by key and number": ("ST1", CachesByNumber),
     "it ignores what is no text": ("ST1", IgnoresErrors),
     "it swaps the wrong halves": ("ST1", SwapsHalves),
     "it cuts off the end": ("ST1", DropsTheEnd),

@@ -1,0 +1,124 @@
+"""What every program ends with: one of each thing that random programs come to seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
+
+from backpack.spec.hostile import MISDEEDS, TRESPASSES
+from backpack.spec.machine.base import KEYS, TAGS
+from backpack.spec.values import LOOK_ALIKES
+
+__all__ = ["Step", "closing"]
+
+#: The name of a rule, and what it is called with.
+Step: TypeAlias = tuple[str, dict[str, Any]]
+Item = TypeVar("Item")
+
+_TRESPASSES: Final = sorted(TRESPASSES)
+_OTHERS: Final = [
+    (axis, misdeed) for axis in ("sizing", "reference", "storage") for misdeed in MISDEEDS[axis]
+]
+#: Misdeeds of the pruning policy at a time, each of which takes a full history.
+_MISDEEDS: Final = 5
+#: How often room is made for a little, so that choices of all kinds are made.
+_ROUNDS: Final = 6
+#: Lines of the history that an ordinary change runs; between two that are interrupted.
+_LINES: Final = 46
+_BETWEEN: Final = 6
+
+
+def closing(turn: int) -> Iterator[Step]:
+    """Return the last steps of a program.
+
+    A bug shows where a certain thing is done to a certain history. Random programs make the
+    histories; of the things to do, most programs leave most out. So all are done once at the end
+    of each, to changing keys and commits.
+
+    Args:
+        turn: A number that is another one in most programs; which keys, commits and misdeeds it
+            is to be this time.
+    """
+    keys = tuple(_from(KEYS, turn)[:3])
+    yield from _looks(turn, *keys)
+    yield from _changes(turn, *keys)
+    yield from _misdeeds(turn, *keys)
+    yield from _crowding(turn)
+    yield "look_again", {}
+
+
+def _from(items: Sequence[Item], turn: int) -> list[Item]:
+    """Return all items, beginning with another one each turn."""
+    start = turn % len(items)
+    return [*items[start:], *items[:start]]
+
+
+def _looks(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
+    """Look back in every way, at commits that are still there."""
+    near, far = 2 * (turn % 5 + 1), 2 * (turn % 3 + 2)
+    yield "leave_out", {"key": other, "beyond": 20, "kind": 4 * (turn % 2), "then": ["small"]}
+    yield "look_back", {"at": 2}
+    yield "rollback", {"at": near, "names": {key, third}}
+    yield "rollback", {"at": far, "names": {f"{key}?"}}
+    yield "rollback", {"at": far, "names": None}
+    yield "fork", {"at": near, "names": None, "move": False}
+    yield "fork", {"at": far, "names": {key}, "move": False}
+    yield "diff", {"pairs": [(near, far), (far, -1), (-1, near)]}
+    yield "look_back", {"at": near}
+    yield "iterate_and_change", {"at": near}
+    yield "look_and_be_counted", {"at": far, "looks": ["open", "read", "diff", "list"]}
+
+
+def _changes(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
+    """Change what is there in every way, and in vain."""
+    everything = {"program": [(each, [each]) for each in KEYS], "by": None, "note": None}
+    yield (
+        "transaction",
+        {"changes": {key: [turn], other: {"a": []}}, "removals": {third}, "fails": turn % 4 == 0},
+    )
+    order = _from(range(len(LOOK_ALIKES)), turn)
+    yield "pack_look_alikes", {"key": third, "order": order, "number": 6}
+    yield "pack", everything
+    yield "edit_in_vain", {"ways": ["nothing", "fail", "meddle", "remove"], "at": turn % 3}
+    for again in (False, True):
+        yield "pack", everything
+        ways = ["nothing", "read", "miss", "meddle", "remove"]
+        yield "transaction_in_vain", {"ways": ways, "at": turn % 3, "again": again}
+    operations = [("set", f"{other}!", None), ("clear", key, None), ("setdefault", third, [turn])]
+    first = ("set", "del", "pop", "get")[turn % 4]
+    yield "transact_as_with_a_dict", {"operations": operations, "first": first}
+    yield "use_as_a_dict", {"name": third, "operations": [("get", key, None)]}
+    yield "answer_an_event", {"key": key, "value": turn}
+    for line in range(1 + turn % _BETWEEN, _LINES, _BETWEEN):
+        yield "interrupt_a_pack", {"key": other, "value": line, "line": line}
+    yield "flicker", {"key": key, "pattern": [0, None, 1, None, 0, 1]}
+
+
+def _misdeeds(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
+    """Let policies break their contracts."""
+    trespasses = _from(_TRESPASSES, turn)
+    yield "pin_and_tag", {"at": 2 * (turn % 5 + 1), "tags": {*TAGS, "a"}}
+    yield (
+        "sabotage",
+        {"ways": _from(_OTHERS, turn), "trespass": trespasses[0], "beside": 0, "key": third},
+    )
+    yield (
+        "sabotage_pruning",
+        {
+            "misdeeds": _from(MISDEEDS["pruning"], turn)[::3][:_MISDEEDS],
+            "trespass": trespasses[-1],
+            "tagging": turn % 3 == 0,
+            "key": key,
+        },
+    )
+    yield "pack_under_watch", {"key": other, "value": turn, "note": 300, "letter": "n"}
+
+
+def _crowding(turn: int) -> Iterator[Step]:
+    """Fill the budget, and make room for a little, for much, and for more than there can be."""
+    at = 2 * (turn % 3 + 2)
+    for beside in (-1, 0, 1):
+        yield "fill_to_the_brim", {"beside": beside}
+    for beyond in (*[1] * _ROUNDS, 1000):
+        yield "tag_tightly", {"at": at, "beyond": beyond}
+    yield "tag_tightly", {"at": 2, "beyond": 100_000}
