@@ -73,7 +73,6 @@ class Found:
         patience: How many seconds that were.
         printed: What was printed.
         error: What went wrong in the suite itself.
-        collected: The first break of each law, where all were to be collected.
     """
 
     examples: int = 0
@@ -89,7 +88,6 @@ class Found:
     patience: float = 0.0
     printed: str = ""
     error: BaseException | None = None
-    collected: dict[str, LawBroken] = field(factory=dict)
 
     def begin(self, case: Any, limit: float) -> None:
         """Note what is tried from here on, and how many seconds it may take."""
@@ -108,9 +106,8 @@ class Found:
 
     def forget_frames(self) -> None:
         """Let go of what the frames of exceptions hold: whole Backpacks, and whole models."""
-        for broken in (self.broken, *self.collected.values()):
-            if broken is not None:
-                broken.__traceback__ = broken.__context__ = None
+        if self.broken is not None:
+            self.broken.__traceback__ = self.broken.__context__ = None
 
     def is_over(self, ends: float) -> bool:
         """Whether no more time is to be spent: on examples but the first, or on shrinking."""
@@ -166,16 +163,13 @@ def try_law(law: Law, subject: Subject, effort: Effort) -> Found:
     return found
 
 
-def try_machine(
-    subject: Subject, laws: frozenset[str], effort: Effort, *, collect: bool = False
-) -> Found:
+def try_machine(subject: Subject, laws: frozenset[str], effort: Effort) -> Found:
     """Try container laws on a Backpack, all of them at once.
 
     Args:
         subject: The Backpack, or a policy that is checked in one.
         laws: The ids of the laws.
         effort: How hard to try.
-        collect: Whether to go on after a break, and keep the first one of each law.
     """
     found = Found()
     ends = time.monotonic() + _PATIENCE * effort.time_limit
@@ -203,8 +197,6 @@ def try_machine(
                 found.keep(broken)
                 raise
 
-    if collect:
-        Tried.found = found.collected
     tried = seed(effort.seed)(Tried)
     drawn = _settings(evolve(effort, shrink=False))
 
@@ -223,7 +215,6 @@ def try_machine(
         return broken is not None and broken.law == law
 
     _run_contained(found, effort, attempt)
-    Tried.found = None  # Hypothesis remembers every machine there ever was.
     return found
 
 

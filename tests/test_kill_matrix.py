@@ -1,14 +1,13 @@
 """The suite bites: everything broken on purpose is seen by the law that must see it.
 
-The default run tries one seed for each mutant. ``BACKPACK_SEEDS=20`` tries all, and computes the
-document anew (``tox -e kills``).
+The default run tries one seed for each mutant. ``BACKPACK_SEEDS=20`` tries all of those that the
+document tells of (``tox -e kills``).
 """
 
 from __future__ import annotations
 
 import os
 
-import hypothesis
 import pytest
 from mutants import matrix
 from mutants.containers import BROKEN as CONTAINERS
@@ -30,16 +29,6 @@ def test_a_mutant_is_killed_by_its_law(name: str) -> None:
     """The law it declares sees it, from every seed."""
     missed = [seed for seed in range(SEEDS) if not is_killed(MUTANTS[name], seed)]
     assert [] == missed
-
-
-@pytest.mark.parametrize("name", MUTANTS if SEEDS >= 20 else [])
-def test_the_document_has_what_is_computed(name: str) -> None:
-    """The line of each mutant is what comes out."""
-    row, kept = matrix.computed(name), matrix.kept()[name]
-    if f"(here {hypothesis.__version__})" in matrix.DOCUMENT.read_text(encoding="utf-8"):
-        assert row == kept
-    else:
-        assert (row.law, row.killed) == (kept.law, kept.killed)
 
 
 def test_the_document_has_every_mutant() -> None:

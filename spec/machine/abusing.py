@@ -40,8 +40,9 @@ _UNPACKABLE: Final[dict[str, object]] = {
 }
 #: Between the functions of these modules a change is either made or not.
 _WATCHED: Final = {"backpack.engine", "backpack.relief"}
-#: The module whose lines make a change.
+#: The module whose lines make a change; and so many does an ordinary one run.
 _INTERRUPTED: Final = "backpack.history"
+_LINES: Final = 48
 
 
 class Abusing(Doing):
@@ -205,6 +206,17 @@ class Abusing(Doing):
     @step(key=keys, value=simple_values, line=st.integers(1, 60))
     def interrupt_a_pack(self, key: str, value: Any, line: int) -> None:
         """Interrupt the history in the middle of a change: it is made, or it is not."""
+        self.pack_interrupted(key, value, line)
+
+    @step(key=keys, first=st.integers(1, 2))
+    def interrupt_packs(self, key: str, first: int) -> None:
+        """Interrupt one change after the other, each two lines further on."""
+        for line in range(first, _LINES, 2):
+            if not self.over:
+                self.pack_interrupted(key, line, line)
+
+    def pack_interrupted(self, key: str, value: Any, line: int) -> None:
+        """Pack a value, and interrupt that when so many lines of the history were run."""
         before, made = self.fingerprint(), len(self.model.commits)
         try:
             with _interrupted(line):
@@ -218,9 +230,11 @@ class Abusing(Doing):
             self.require_unchanged(before, error)
             return
         head, usage = self.backpack.head, self.backpack.memory_usage()
+        seqs = [commit.seq for commit in self.backpack.history()]
         self.require(
             head is not None
             and head.seq == usage.commits_made == made + 1
+            and seqs == sorted({*seqs}, reverse=True)
             and same(self.backpack.get(key), value),
             "F1",
             f"Interrupted, a change was half made: {head}, {usage}.",

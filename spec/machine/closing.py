@@ -23,9 +23,6 @@ _OTHERS: Final = [
 _MISDEEDS: Final = 5
 #: How often room is made for a little, so that choices of all kinds are made.
 _ROUNDS: Final = 6
-#: Lines of the history that an ordinary change runs; between two that are interrupted.
-_LINES: Final = 46
-_BETWEEN: Final = 6
 
 
 def closing(turn: int) -> Iterator[Step]:
@@ -44,6 +41,7 @@ def closing(turn: int) -> Iterator[Step]:
     yield from _changes(turn, *keys)
     yield from _misdeeds(turn, *keys)
     yield from _crowding(turn)
+    yield "interrupt_packs", {"key": keys[1], "first": 1 + turn % 2}
     yield "look_again", {}
 
 
@@ -87,10 +85,9 @@ def _changes(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
     operations = [("set", f"{other}!", None), ("clear", key, None), ("setdefault", third, [turn])]
     first = ("set", "del", "pop", "get")[turn % 4]
     yield "transact_as_with_a_dict", {"operations": operations, "first": first}
-    yield "use_as_a_dict", {"name": third, "operations": [("get", key, None)]}
+    yield "use_as_a_dict", {"name": third, "operations": [("clear", key, None)]}
+    yield "ask_for_what_is_not_there", {"missing": other.upper()}
     yield "answer_an_event", {"key": key, "value": turn}
-    for line in range(1 + turn % _BETWEEN, _LINES, _BETWEEN):
-        yield "interrupt_a_pack", {"key": other, "value": line, "line": line}
     yield "flicker", {"key": key, "pattern": [0, None, 1, None, 0, 1]}
 
 
@@ -98,6 +95,7 @@ def _misdeeds(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
     """Let policies break their contracts."""
     trespasses = _from(_TRESPASSES, turn)
     yield "pin_and_tag", {"at": 2 * (turn % 5 + 1), "tags": {*TAGS, "a"}}
+    yield "pin", {"at": turn, "on": False}
     yield (
         "sabotage",
         {"ways": _from(_OTHERS, turn), "trespass": trespasses[0], "beside": 0, "key": third},

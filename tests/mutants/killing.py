@@ -10,16 +10,12 @@ from typing import Final
 from attrs import evolve, frozen
 
 from backpack.spec.check import Check, plan
-from backpack.spec.laws import CONTAINER, LAWS, laws_of
+from backpack.spec.laws import CONTAINER
 from backpack.spec.standard import standard_backpack
 from backpack.spec.target import Subject, subject_of
-from backpack.spec.trial import try_machine
 from mutants import containers, policies
 
-__all__ = ["MUTANTS", "PROGRAMS", "Mutant", "also_broken", "is_killed"]
-
-#: Programs, and examples, in which it is looked at what else a mutant breaks.
-PROGRAMS: Final = 20
+__all__ = ["MUTANTS", "Mutant", "is_killed"]
 
 
 @frozen
@@ -67,16 +63,3 @@ def is_killed(mutant: Mutant, seed: int) -> bool:
     """Whether the declared law breaks, at the default number of examples."""
     with mutant.put_in():
         return mutant.check((mutant.law,), seed=seed).run()[mutant.law].outcome == "broken"
-
-
-def also_broken(mutant: Mutant) -> tuple[str, ...]:
-    """Return the laws that some examples break, the declared one aside."""
-    with mutant.put_in():
-        if mutant.axis == CONTAINER:
-            check = mutant.check(laws_of(CONTAINER), seed=0, examples=PROGRAMS)
-            found = try_machine(check.subject, frozenset(LAWS), check.effort, collect=True)
-            broken = set(found.collected)
-        else:
-            report = mutant.check(laws_of(mutant.axis), seed=0, examples=PROGRAMS).run()
-            broken = {each.law for each in report.verdicts if each.outcome == "broken"}
-    return tuple(law for law in LAWS if law in broken - {mutant.law})
