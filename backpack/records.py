@@ -317,7 +317,8 @@ class PruneRequest:
         budget: The history budget, in bytes.
         used: Bytes history would take with nothing more pruned.
         head: The newest commit.
-        candidates: The commits it may choose, oldest first: neither the head nor a pinned one.
+        candidates: The commits it may choose, oldest first: neither the head nor a pinned one. In
+            the last resort, where no other is left and a new commit needs room, the head alone.
             Read as little of it as will do: its records are made as it is iterated.
     """
 

@@ -112,6 +112,9 @@ class Moment:
 class Scene:
     """A history that is full, and how much room it needs.
 
+    Where all commits are chosen and more is needed, the head itself is offered, alone: the last
+    resort of a new commit that is about to take its place.
+
     Attributes:
         moments: Its commits, oldest first; the head comes on top of them.
         times: How often they are repeated.
@@ -145,16 +148,20 @@ class Scene:
             left: The candidates that are left, oldest first.
             needed: Bytes that are still missing.
         """
-        last = self.first + len(self.moments) * self.times - 1
-        time = _BEGINNING + self.times * math.fsum(moment.after for moment in self.moments)
         used = sum(each.size for each in left) + 1000
         return PruneRequest(
             needed=needed,
             budget=max(1, used - needed),
             used=max(used, needed + 1),
-            head=Commit(_ORIGIN, last + 1, time, (Change("plan", "set", 1000),)),
+            head=self.head().commit,
             candidates=View(left),
         )
+
+    def head(self) -> RetainedCommit:
+        """Return the newest commit, on top of the others."""
+        seq = self.first + len(self.moments) * self.times
+        time = _BEGINNING + self.times * math.fsum(moment.after for moment in self.moments)
+        return RetainedCommit(Commit(_ORIGIN, seq, time, (Change("plan", "set", 1000),)), 1000)
 
     def offered(self) -> list[RetainedCommit]:
         """Return the candidates of the first question."""
@@ -166,13 +173,13 @@ class Scene:
         ]
 
     def play(self, policy: PruningPolicy) -> Iterator[tuple[PruneRequest, list[Any]]]:
-        """Ask a policy until there is room, it gives nothing more, or nothing is left.
+        """Ask a policy until there is room, it gives nothing more, or not even the head is left.
 
         Yields:
             Each question, its view with what is left; and the answer, cut off where it has more
             than there is.
         """
-        left, needed = self.offered(), self.needed
+        left, needed, resort = self.offered(), self.needed, [self.head()]
         while True:
             request = self.request(left, needed)
             given: object = policy(request)
@@ -183,9 +190,11 @@ class Scene:
             chosen = {each for each in answer if isinstance(each, str)}
             needed -= sum(each.size for each in left if each.id in chosen)
             rest = [each for each in left if each.id not in chosen]
-            if needed <= 0 or not rest or len(rest) == len(left):
+            if needed <= 0 or (left and len(rest) == len(left)):
                 return
-            left = rest
+            left, resort = (rest, resort) if rest else (resort, [])
+            if not left:
+                return
 
     def answers(self, policy: PruningPolicy) -> list[object]:
         """Return all that a policy answers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from backpack.wording import described
 
 if TYPE_CHECKING:
     from backpack.protocols import PruningPolicy
-    from backpack.records import PruneRequest
+    from backpack.records import PruneRequest, RetainedCommit
 
 __all__: list[str] = []
 
@@ -26,6 +26,14 @@ _SMALL: Final = 100
 _LARGER: Final = 4
 #: What grows as n log n stays below this at four times n; what grows as n² reaches 16.
 _MOST: Final = 8.0
+
+
+def _shown(scene: Scene, offered: set[str]) -> Iterator[tuple[RetainedCommit, Moment]]:
+    """Return the commits of a scene; its head only where it is offered."""
+    yield from zip(scene.candidates(), scene.moments * scene.times, strict=True)
+    head = scene.head()
+    if head.id in offered:
+        yield head, Moment()
 
 
 def _table(scene: Scene, offered: set[str], chosen: list[Any]) -> Table:
@@ -39,7 +47,7 @@ def _table(scene: Scene, offered: set[str], chosen: list[Any]) -> Table:
             "offered" if each.id in offered else "",
             "chosen" if each.id in chosen else "",
         )
-        for each, moment in zip(scene.candidates(), scene.moments * scene.times, strict=True)
+        for each, moment in _shown(scene, offered)
     ]
     if len(rows) > _ROWS:
         left = len(rows) - _ROWS
@@ -105,7 +113,7 @@ _EDGES: Final = {
     "one commit": Scene((Moment(),)),
     "one commit that is looked at": Scene((Moment(accesses=3),)),
     "one tagged commit": Scene((Moment(tags=("decided",), by="planner"),)),
-    "no commit": Scene(()),
+    "no commit but the head": Scene(()),
     "pinned commits only": Scene((Moment(pinned=True),), times=3),
     "equal times": Scene((Moment(after=0.0),), times=20, needed=12_000),
     "a clock that steps back": Scene((Moment(after=-60.0),), times=20, needed=12_000),
@@ -120,7 +128,7 @@ _EDGES: Final = {
 
 @law("PR3", "pruning")
 def copes_with_the_edges(make: Callable[[], PruningPolicy]) -> None:
-    """It copes with one commit, none, equal times, a clock that steps back, a need of all."""
+    """It copes with one commit, only the head, equal times, a clock set back, a need of all."""
     try:
         gives = _gives(make)
     except (PolicyFailed, LawBroken):

@@ -439,6 +439,14 @@ def by_pressure(request: PruneRequest) -> list[str]:
     return _oldest(request, math.ceil(share * len(request.candidates)))
 
 
+def by_age(request: PruneRequest) -> list[str]:
+    """Divide by the age, which is none where the head itself is the last to go."""
+    worth = {
+        item.id: item.accesses / (request.head.seq - item.commit.seq) for item in request.candidates
+    }
+    return sorted(worth, key=worth.__getitem__)[: _fifth(request)]
+
+
 # --- PR4: it reads too much --------------------------------------------------------------------
 
 
@@ -686,6 +694,7 @@ BROKEN: Final[dict[str, tuple[str, Callable[[], object]]]] = {
     "it takes the smallest of no candidates": ("PR3", _always(smallest_of_none)),
     "it takes the deviation of one candidate": ("PR3", _always(outliers)),
     "it divides by what is left of the budget": ("PR3", _always(by_pressure)),
+    "it divides by the age of the head": ("PR3", _always(by_age)),
     "it reads everything to give up the smallest": ("PR4", _always(least_of_all)),
     "it lists everything to take the first": ("PR4", _always(first_of_list)),
     "it reads everything to give up three": ("PR4", _always(three_newest)),

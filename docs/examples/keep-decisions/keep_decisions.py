@@ -36,7 +36,8 @@ class KeepDecisions:
         def stands_for(at: int) -> float:
             """Return how long a stretch a commit stands for, in terms of its age."""
             before = pool[at - 1].seq if at else 0
-            return (pool[at + 1].seq - before) / (request.head.seq - pool[at].seq)
+            # Plus one: the last that may be offered is the head itself, of age 0.
+            return (pool[at + 1].seq - before) / (request.head.seq + 1 - pool[at].seq)
 
         number = len(pool) - 1
         # Every other one only, so that no two neighbours go at once; the last among them.
