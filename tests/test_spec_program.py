@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from backpack.spec.cases import Moment, Scene, cases
+from backpack.spec.cases import Moment, Scene
+from backpack.spec.drawing import cases
 from backpack.spec.program import Writer
 from backpack.spec.sameness import same
 from backpack.spec.values import Colour, Rights, sized_value, values

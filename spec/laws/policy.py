@@ -15,7 +15,8 @@ import attrs
 from hypothesis import strategies as st
 
 from backpack.records import HeldVersion, RetainedCommit
-from backpack.spec.cases import Shown, Versions, cases, stream, version
+from backpack.spec.cases import Shown, Versions, version
+from backpack.spec.drawing import cases, stream
 from backpack.spec.laws.law import AXES, LawBroken, law, require
 from backpack.spec.sameness import same
 from backpack.wording import one_line

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
-from backpack.spec.cases import Moment, Scene, View, cases
+from backpack.spec.cases import Moment, Scene, View
+from backpack.spec.drawing import cases
 from backpack.spec.laws.law import LawBroken, Table, law, require
 from backpack.spec.laws.policy import PolicyFailed, answered, answers, made
 from backpack.wording import described

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import strategies as st
 
 from backpack.records import Reference, digest
-from backpack.spec.cases import Shown, again, cases, question
+from backpack.spec.cases import Shown, again, question
+from backpack.spec.drawing import cases
 from backpack.spec.laws.law import LawBroken, NotApplicable, law, require
 from backpack.spec.laws.policy import answers, made
 from backpack.spec.values import SIZED_KINDS, sized_value

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from backpack.spec.cases import Shown, again, cases, question
+from backpack.spec.cases import Shown, again, question
+from backpack.spec.drawing import cases
 from backpack.spec.laws.law import law, require
 from backpack.spec.laws.policy import answers, made
 from backpack.wording import described

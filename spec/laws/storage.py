@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from backpack.spec.cases import Stored, Versions, cases, version
+from backpack.spec.cases import Stored, Versions, version
+from backpack.spec.drawing import cases
 from backpack.spec.laws.law import LawBroken, law, require
 from backpack.spec.laws.policy import PolicyFailed, answers, copies, growth, made
 from backpack.wording import described
