@@ -35,6 +35,9 @@ from backpack.spec.target import subject_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 EXAMPLE = DOCS / "examples" / "keep-decisions"
+#: What is covered elsewhere need not be traced here.
+pytestmark = pytest.mark.no_cover
+
 BUILT_IN = (
     *(Compressed, DeepSize, EncodedSize, Full, KeepAll, KeepTagged),
     *(LeastAccessed, Oldest, Preview, Stub, Thinning),

@@ -19,6 +19,9 @@ from backpack import Backpack
 from backpack.audit import audit
 from backpack.policies import Oldest, Stub
 
+#: It traces every instruction itself.
+pytestmark = pytest.mark.no_cover
+
 FOLDER = str(Path(backpack.engine.__file__).parent)
 
 

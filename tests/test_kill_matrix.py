@@ -18,7 +18,7 @@ from mutants.policies import HANGING, ODD
 from backpack.spec import check_policy
 from backpack.spec.laws import LAWS, laws_of
 
-#: What is covered elsewhere need not be traced here, where it takes three times as long.
+#: What is covered elsewhere need not be traced here.
 pytestmark = pytest.mark.no_cover
 
 SEEDS = int(os.environ.get("BACKPACK_SEEDS", "1"))

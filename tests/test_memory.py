@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+#: A tracer takes memory of its own.
+pytestmark = pytest.mark.no_cover
+
 PROGRAM = """
 import gc, json, sys, tracemalloc
 from backpack import Backpack

@@ -259,6 +259,7 @@ def test_a_container_law_that_breaks_lets_the_others_be_judged() -> None:
     ],
 )
 @pytest.mark.parametrize("flags", [[], ["-O"]])
+@pytest.mark.no_cover
 def test_the_program_of_a_report_fails_as_it_stands(
     policy: type, law: str, flags: list[str], tmp_path: Path
 ) -> None:

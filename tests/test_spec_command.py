@@ -133,6 +133,7 @@ def test_built_in_policies_go_by_their_names(backpack: Command) -> None:
     assert "compressed (storage)" in done.stdout
 
 
+@pytest.mark.no_cover
 def test_a_configuration_is_checked_axis_by_axis(backpack: Command) -> None:
     """Every policy of it, and a small Backpack with all of them."""
     done = backpack("--config", "agent.yaml", "--examples", "8", "--seed", "1", "--json")
@@ -146,6 +147,7 @@ def test_a_configuration_is_checked_axis_by_axis(backpack: Command) -> None:
     assert (2, True) == (done.returncode, "imports are off" in done.stderr)
 
 
+@pytest.mark.no_cover
 def test_a_preset_is_checked(backpack: Command) -> None:
     """By its name."""
     done = backpack("--preset", "high-frequency", "--examples", "5", "--seed", "1")

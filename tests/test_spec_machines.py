@@ -82,6 +82,7 @@ def makers() -> dict[str, Callable[[], Backpack]]:
 MAKERS = makers()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_law_holds(name: str) -> None:
     """Random programs break no law."""
