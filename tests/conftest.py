@@ -6,6 +6,7 @@ Choose a profile with ``pytest --hypothesis-profile=spec``: ``light`` by default
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from unittest.mock import patch
@@ -47,6 +48,15 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("light")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what is there for good, modules and tests.
+
+    Hypothesis collects garbage whenever it runs in a new thread, as it does for every law.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -33,6 +33,7 @@ MODULES = sorted(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_example_in_a_document_runs(path: Path) -> None:
     """Interactive examples print what the document says they print."""

@@ -80,6 +80,7 @@ def backpack(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("flags", [(), ("-O",)])
 def test_a_good_policy_exits_with_0(backpack: Command, flags: tuple[str, ...]) -> None:
     """With and without assertions."""
@@ -257,6 +258,7 @@ def test_without_hypothesis_it_says_what_to_install(tmp_path: Path) -> None:
     assert 'pip install "backpack-memory[spec]" brings it' in done.stderr
 
 
+@pytest.mark.no_cover
 def test_the_laws_of_a_target_are_those_of_its_axis_and_the_container(backpack: Command) -> None:
     """Nothing is left out."""
     done = backpack("none", "--examples", "3", "--seed", "1", "--json")
