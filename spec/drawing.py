@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import count, islice
 from typing import Any, Final
 
@@ -27,6 +28,17 @@ _moments: Final = st.builds(
     accesses=st.sampled_from([0, 0, 0, 1, 2, 7]),
     pinned=st.sampled_from([False, False, False, True]),
 )
+_alike: Final = st.builds(
+    lambda text, number, at: (text * number + str(at)).encode(),
+    st.sampled_from(["a", "the message list, again: ", "é"]),
+    st.sampled_from([0, 1, 40, 40, 2000, 50_000]),
+    st.integers(0, 99),
+)
+_first_bytes: Final = st.integers(0, 255).map(lambda byte: bytes([byte]))
+_marked: Final = st.builds(bytes.__add__, _first_bytes, _alike)
+_chunks: Final = st.one_of(_alike, _marked, st.binary(max_size=40), st.just(b""))
+_stored_keys: Final = st.sampled_from(["plan", "messages"])
+_lives: Final = st.sampled_from([True, True, False])
 
 
 @st.composite
@@ -56,28 +68,15 @@ def shown_values(axis: str) -> st.SearchStrategy[Shown]:
 @st.composite
 def stored_versions(draw: st.DrawFn) -> Versions:
     """Return versions of a few keys that look like one another, as versions do, or do not."""
-    like = st.builds(
-        lambda text, number, at: (text * number + str(at)).encode(),
-        st.sampled_from(["a", "the message list, again: ", "é"]),
-        st.sampled_from([0, 1, 40, 40, 2000, 50_000]),
-        st.integers(0, 99),
-    )
-    first = st.integers(0, 255).map(lambda byte: bytes([byte]))
-    marked = st.builds(bytes.__add__, first, like)
-    chunks = st.one_of(like, marked, st.binary(max_size=40), st.just(b""))
     number, start = draw(st.integers(1, 8)), draw(_numbers)
     stored = tuple(
-        Stored(
-            draw(st.sampled_from(["plan", "messages"])),
-            seq,
-            draw(chunks),
-            draw(st.sampled_from([True, True, False])),
-        )
+        Stored(draw(_stored_keys), seq, draw(_chunks), draw(_lives))
         for seq in range(start, start + number)
     )
     return Versions(stored, draw(st.booleans()))
 
 
+@cache
 def cases(axis: str) -> st.SearchStrategy[Any]:
     """Return cases for an axis."""
     if axis == "pruning":
