@@ -32,6 +32,10 @@ _EMPTY_BYTES = 1024
 
 #: The identities of what the interpreter has once, whoever refers to it.
 _SINGLE = frozenset(map(id, (None, True, False, (), "set", "same", "removed", *range(-5, 257))))
+#: What refers to nothing, and is most of what there is.
+_LEAVES = frozenset((int, float, str, bytes))
+#: What the program has whether or not a Backpack refers to it.
+_DEFINITIONS = (type, Enum)
 
 
 def audit(backpack: Backpack) -> list[str]:
@@ -112,11 +116,15 @@ def real_size(root: object, *left_out: object) -> int:
     total = 0
     while found:
         each = found.pop()
-        if id(each) in seen or id(each) in _SINGLE or isinstance(each, type | Enum):
+        identity = id(each)
+        if identity in seen or identity in _SINGLE:
             continue
-        seen.add(id(each))
-        total += getsizeof(each)
-        found.extend(gc.get_referents(each))
+        seen.add(identity)
+        if type(each) in _LEAVES:
+            total += getsizeof(each)
+        elif not isinstance(each, _DEFINITIONS):
+            total += getsizeof(each)
+            found += gc.get_referents(each)
     return total
 
 
