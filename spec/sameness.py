@@ -20,6 +20,9 @@ from uuid import UUID
 
 __all__ = ["same"]
 
+#: Of these, two that are equal are the same.
+_PLAIN = frozenset((bool, bytes, int, str, type(None)))
+
 
 def same(one: object, other: object) -> bool:
     """Return whether two values are the same, type for type, at every level.
@@ -38,8 +41,18 @@ def same(one: object, other: object) -> bool:
     pairs: list[tuple[Any, Any]] = [(one, other)]
     while pairs:
         left, right = pairs.pop()
-        if type(left) is not type(right):
+        kind = type(left)
+        if kind is not type(right):
             return False
+        if kind in _PLAIN:
+            if left != right:
+                return False
+            continue
+        if kind is list or kind is tuple:
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+            continue
         if isinstance(left, set | frozenset):
             if not _same_elements(left, right):
                 return False

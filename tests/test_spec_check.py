@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import subprocess
 import sys
@@ -243,6 +244,18 @@ def test_a_container_law_that_breaks_lets_the_others_be_judged() -> None:
     report = check_policy(Halves, laws=["S1", "B1"], seed=1, examples=50)
     assert ("broken", "passed") == (report["S1"].outcome, report["B1"].outcome)
     assert report["S1"].table is not None
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    """Nothing stays frozen that was not, and the other way round."""
+    gc.unfreeze()
+    try:
+        check_policy(Oldest, laws=["PR3"], seed=1, examples=1)
+        assert 0 == gc.get_freeze_count()
+    finally:
+        gc.freeze()
+    check_policy(Oldest, laws=["PR3"], seed=1, examples=1)
+    assert gc.get_freeze_count() > 0
 
 
 # --- programs ------------------------------------------------------------------------------------
