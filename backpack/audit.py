@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from enum import Enum
 from sys import getsizeof
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import fields_dict
 
@@ -16,13 +16,15 @@ from backpack.history import TOMBSTONE
 from backpack.records import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from backpack.container import Backpack
     from backpack.engine import Engine
     from backpack.history import History
 
-__all__ = ["audit", "overweight", "real_bytes", "sizes_owned"]
+__all__ = ["audit", "overweight", "real_bytes", "sizes_owned", "some"]
+
+T = TypeVar("T")
 
 #: A version's places in the two columns of its chain.
 _SLOT_BYTES = 16
@@ -60,8 +62,14 @@ def audit(backpack: Backpack) -> list[str]:
         ]
 
 
-def overweight(backpack: Backpack) -> list[str]:
+def overweight(backpack: Backpack, most: int | None = None) -> list[str]:
     """Weigh the inside of a Backpack, object by object, against what is charged for it.
+
+    Args:
+        backpack: The Backpack.
+        most: Weigh so many of its commits one by one, and so many versions of each key: the
+            oldest, the newest and some between. All if left out. What is held is weighed as a
+            whole in any case.
 
     Returns:
         A sentence for everything that takes more than 1.10 times its charge; none if all is
@@ -74,7 +82,7 @@ def overweight(backpack: Backpack) -> list[str]:
     engine = backpack._engine
     with engine.lock:
         engine.history.settle()
-        return [*_whole(engine), *_memory(engine.history)]
+        return [*_whole(engine), *_memory(engine.history, most)]
 
 
 def sizes_owned(backpack: Backpack) -> dict[str, int]:
@@ -92,6 +100,19 @@ def sizes_owned(backpack: Backpack) -> dict[str, int]:
             for seq, held in zip(chain.seqs, chain.held, strict=True):
                 sizes[bisect_left(history.seqs, seq)] += held_cost(held)
         return {each.commit.id: size for each, size in zip(history.retained, sizes, strict=True)}
+
+
+def some(them: Sequence[T], most: int | None) -> Sequence[T]:
+    """Return all, or some: the first and the last third of so many, and a third between.
+
+    >>> some(range(100), 6)
+    [0, 1, 2, 51, 98, 99]
+    """
+    if most is None or len(them) <= most:
+        return them
+    third = max(1, most // 3)
+    between = them[third:-third]
+    return [*them[:third], *between[:: len(between) // third + 1], *them[-third:]]
 
 
 def real_bytes(history: History) -> int:
@@ -141,14 +162,14 @@ def _whole(engine: Engine) -> Iterator[str]:
         yield f"The history takes {real:,} bytes of memory, its account says {account:,}."
 
 
-def _memory(history: History) -> Iterator[str]:
+def _memory(history: History, most: int | None) -> Iterator[str]:
     """What each version and each commit is charged covers what it takes, to a tenth."""
     for key, chain in history.chains.items():
-        for held in chain.held:
+        for held in some(chain.held, most):
             size, cost = real_size(held) + _SLOT_BYTES, held_cost(held)
             if size > 1.10 * cost:
                 yield f"A version of {key!r} takes {size:,} bytes, and is charged {cost:,}."
-    for retained in history.retained:
+    for retained in some(history.retained, most):
         commit, cost = retained.commit, commit_cost(retained.commit, len(retained.owned))
         size = real_size(retained, commit.origin, *names_of(commit), *retained.owned)
         if size > 1.10 * cost:

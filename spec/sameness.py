@@ -53,6 +53,12 @@ def same(one: object, other: object) -> bool:
                 return False
             pairs += zip(left, right, strict=True)
             continue
+        if kind is dict:
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+            pairs += zip(left.values(), right.values(), strict=True)
+            continue
         if isinstance(left, set | frozenset):
             if not _same_elements(left, right):
                 return False
@@ -75,8 +81,6 @@ def _parts(value: Any) -> tuple[list[object], list[object]] | None:
     """Return what a value holds, and under which names; None where it holds nothing."""
     if isinstance(value, enum.Enum):
         return None
-    if type(value) is dict:
-        return list(value), list(value.values())
     if isinstance(value, list | tuple):
         return list(range(len(value))), list(value)
     if dataclasses.is_dataclass(value):

@@ -115,6 +115,19 @@ def test_what_is_charged_too_little_is_found(monkeypatch: pytest.MonkeyPatch) ->
     assert any("Commit 1 takes" in each and "is charged 1." in each for each in found)
 
 
+def test_some_are_weighed_and_the_whole_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long history the oldest, the newest and some between are weighed one by one."""
+    bp = Backpack()
+    for number in range(40):
+        bp.pack("k", number)
+    monkeypatch.setattr("backpack.audit.commit_cost", lambda commit, owned: 1)
+    assert len(overweight(bp)) == 40
+    found = overweight(bp, 6)
+    assert [1, 2, 3, 22, 39, 40] == [int(each.split()[1]) for each in found]
+    bp._engine.reader.leak = bytes(100_000)  # type: ignore[attr-defined]
+    assert "The history takes" in overweight(bp, 6)[0]
+
+
 def test_what_is_held_for_a_commit_is_counted() -> None:
     """Its record and the versions nobody older sees; together with names and chains, all."""
     bp = Backpack()

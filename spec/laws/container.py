@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from backpack.audit import audit, overweight
+from backpack.audit import audit, overweight, some
 from backpack.errors import BackpackError, CommitPruned, UnknownCommit, ValueUnavailable
 from backpack.records import Unavailable
 from backpack.spec.laws.law import CONTAINER, LAWS, LawBroken, law, proclaim, require
@@ -70,15 +70,6 @@ def hold(law_id: str, check: Callable[..., None], *evidence: object) -> None:
         raise LawBroken(law_id, why) from error
 
 
-def _some(seqs: list[int], most: int | None) -> list[int]:
-    """Return all, or some: the oldest and the newest third of so many, and a third between."""
-    if most is None or len(seqs) <= most:
-        return seqs
-    third = max(1, most // 3)
-    between = seqs[third:-third]
-    return [*seqs[:third], *between[:: len(between) // third + 1], *seqs[-third:]]
-
-
 # --- the budget ----------------------------------------------------------------------------------
 
 
@@ -116,7 +107,7 @@ def account_is_true(backpack: Backpack, model: Model, most: int | None = None) -
 @law("B3", CONTAINER)
 def account_covers_memory(backpack: Backpack, model: Model, most: int | None = None) -> None:
     """Real memory is at most 1.10 times the account."""
-    for fault in overweight(backpack):
+    for fault in overweight(backpack, most):
         raise LawBroken("B3", fault)
 
 
@@ -129,7 +120,7 @@ def snapshots_are_exact(backpack: Backpack, model: Model, most: int | None = Non
 
     So do a diff of any two, a rollback and a fork.
     """
-    for seq in _some([commit.seq for commit in reversed(backpack.history())], most):
+    for seq in some([commit.seq for commit in reversed(backpack.history())], most):
         check_snapshot(backpack.snapshot(model.commits[seq - 1].commit), model)
 
 
@@ -246,7 +237,7 @@ def ids_are_answered_truly(backpack: Backpack, model: Model, most: int | None = 
     counts = usage.commits_made, usage.commits_retained, usage.commits_pruned
     require(counts == (made, len(retained), made - len(retained)), "P2", f"It counts {counts}.")
     pruned = [recorded.seq for recorded in model.commits if recorded.seq not in retained]
-    for seq in _some(pruned, most):
+    for seq in some(pruned, most):
         _require_error(backpack, model.commits[seq - 1].commit.id, CommitPruned)
     head = f"{made}-{model.code}"
     near = (f"{head} ", f" {head}", f"{head}\n", f"{head}-1", f"0{head}", f"+{head}", head.upper())
@@ -288,7 +279,7 @@ def current_values_are_whole(backpack: Backpack, model: Model, most: int | None 
 @law("R2", CONTAINER)
 def references_tell(backpack: Backpack, model: Model, most: int | None = None) -> None:
     """A reference tells size, reason and what helps; a still-current value is readable."""
-    for seq in _some([commit.seq for commit in reversed(backpack.history())], most):
+    for seq in some([commit.seq for commit in reversed(backpack.history())], most):
         check_left_out(backpack.snapshot(model.commits[seq - 1].commit), model)
 
 
@@ -349,10 +340,10 @@ def commits_say_what_was_done(backpack: Backpack, model: Model, most: int | None
     for commit in backpack.history():
         recorded = model.commits[commit.seq - 1].commit
         require(commit == recorded, "C1", lambda: f"{commit} was made as {recorded}.")
-    history = backpack.history()
-    for key in sorted({key for commit in history[:20] for key in commit.keys})[:6]:
+    history = [(commit, commit.keys) for commit in backpack.history()]
+    for key in sorted({key for _, keys in history[:20] for key in keys})[:6]:
         told = backpack.history(key)
-        expected = [commit for commit in history if key in commit.keys]
+        expected = [commit for commit, keys in history if key in keys]
         require(told == expected, "C1", lambda: f"history({key!r}) tells {told}, not {expected}.")
 
 
