@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
 from types import SimpleNamespace
 from typing import Final
 
@@ -22,7 +21,9 @@ __all__ = ["BROKEN", "HANGING", "ODD"]
 
 
 def _xor(data: bytes, pad: bytes) -> bytes:
-    return bytes(byte ^ other for byte, other in zip(data, cycle(pad), strict=False))
+    pads = (pad * (len(data) // len(pad) + 1))[: len(data)]
+    mixed = int.from_bytes(data, "big") ^ int.from_bytes(pads, "big")
+    return mixed.to_bytes(len(data), "big")
 
 
 class _Plain:
