@@ -14,7 +14,7 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backpack.codec import MsgpackCodec, encode
@@ -61,6 +61,39 @@ def test_a_bytearray_is_found_anywhere(padding: list[object], buffer: bytearray)
         buffer,
     ):
         assert same(value, CODEC.decode(CODEC.encode(value)))
+
+
+#: What ends, begins or is made of bytes that look like the header of a number, or of bytes.
+LOOKALIKES = st.one_of(
+    st.sampled_from([0xCC, 0xC4, 0xCCC4, 0xCDC4, 0x01CC, 0xCB, 0xCECC, 2**64 - 1, -(2**63)]),
+    st.integers(0, 2**64 - 1),
+    st.floats(),
+    st.floats(width=32),
+    st.text("a\u0300\u0340\u0440\u04c0\u02c0\U000c4000", min_size=1, max_size=3),
+    st.text("ab", min_size=8, max_size=12).map(lambda text: text + "\u04c0"),
+    st.sampled_from(["x" * 0xC4, "x" * 0xC5C4, [0] * 0xC4]),
+)
+
+
+@settings(max_examples=600)
+@given(
+    before=st.lists(LOOKALIKES, max_size=3),
+    buffer=st.integers(0, 9).map(bytearray),
+    behind=st.lists(LOOKALIKES, max_size=1),
+)
+def test_what_looks_like_a_header_hides_no_bytearray(
+    before: list[object], buffer: bytearray, behind: list[object]
+) -> None:
+    """Whatever bytes stand before it, a bytearray is seen."""
+    assert not is_plain([*before, buffer, *behind])
+    assert not is_plain({"id": before, "a": {"b": [*before, buffer]}})
+
+
+def test_numbers_and_lengths_are_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Identifiers, counts, times and lengths that look like headers cost no search."""
+    monkeypatch.setattr(encode, "_holds_buffer", lambda value: pytest.fail("searched"))
+    for number in (0xC4, 0x01C4, 1.0 + 2**-44 * 0xC4C5, 0x65C4C5C6, 2**40 + 0xC4):
+        assert is_plain([{"role": "user", "id": number, "content": "x" * 0xC4} for _ in range(9)])
 
 
 @given(numbers=st.lists(st.floats() | st.integers(), max_size=40))
@@ -209,8 +242,8 @@ def test_only_what_may_hold_a_buffer_is_searched(monkeypatch: pytest.MonkeyPatch
     CODEC.encode((1, [2, "x"]))
 
     assert [] == searched
-    CODEC.encode([196])
-    assert [[196]] == searched
+    CODEC.encode(["Ā"])
+    assert [["Ā"]] == searched
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -8,6 +8,7 @@ that are not plain str, lone surrogates, deep nesting, anything that has to be r
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Generator
 from typing import Final
@@ -24,6 +25,27 @@ __all__ = ["NeedsCare", "encode_fast", "is_plain", "opened"]
 # Levels of values inside hooks: each may nest PLAIN_LEVELS lists on the C stack, so few enough for
 # a thread with a small one, and together never above LEVELS.
 _HOOK_LEVELS: Final = 3
+
+# From this size on the C library asks the system for memory of its own for a block.
+_LARGE: Final = 128 * 1024
+
+# The headers of bytes: lengths of one byte, of two and, in large values only, of four.
+_BYTES: Final = (b"\xc4", b"\xc5", b"\xc6")
+_SHORT_BYTES: Final = _BYTES[:2]
+
+# The headers of what holds a number, and how many bytes that has: floats, integers, and the
+# lengths of texts, lists and dicts.
+_WIDTHS: Final = (
+    dict.fromkeys((0xCC, 0xD0, 0xD9), 1)
+    | dict.fromkeys((0xCD, 0xD1, 0xDA, 0xDC, 0xDE), 2)
+    | dict.fromkeys((0xCA, 0xCE, 0xD2, 0xDB, 0xDD, 0xDF), 4)
+    | dict.fromkeys((0xCB, 0xCF, 0xD3), 8)
+)
+
+# After so many, searching the value takes no longer.
+_TRIES: Final = 200
+
+_CONTAINERS: Final = frozenset((list, dict))
 
 
 class NeedsCare(Exception):
@@ -44,17 +66,31 @@ def encode_fast(value: object, classes: ClassRegistry) -> bytes:
             return fast.write(value, 0)
         finally:
             fast.close()
-    _check_buffers(value, data)
+    if _may_hold_bytes(data) and _holds_buffer(value):
+        raise NeedsCare
+    if len(data) > _LARGE:
+        _keep_large_blocks()
     return data
+
+
+@functools.cache
+def _keep_large_blocks() -> None:
+    """Have the C library keep the memory of large values for the next ones.
+
+    glibc gives a large block back to the system when it is freed, and every page of the next one
+    is a fault: four fifths of the time it takes to encode a value of 500 KB. Once it has freed a
+    larger block, which need not have been touched, it keeps what is smaller. (``mallopt(3)``, "the
+    dynamic mmap threshold"; other libraries do as they always do.)
+    """
+    bytes(4 * 1024 * 1024)
 
 
 def is_plain(value: object) -> bool:
     """Return whether msgpack writes all of this value exactly, without a hook."""
     try:
-        _check_buffers(value, pack(value))
-    except (TypeError, NeedsCare):
+        return not (_may_hold_bytes(pack(value)) and _holds_buffer(value))
+    except TypeError:
         return False
-    return True
 
 
 def opened(value: object, classes: ClassRegistry) -> tuple[int, list[object]]:
@@ -100,7 +136,9 @@ class _FastPass:
         except TypeError:
             raised, self._raised = self._raised, None
             raise raised or NeedsCare from None
-        _check_buffers(value, data)
+        # Behind an extension any byte may stand before a header.
+        if any(header in data for header in _BYTES) and _holds_buffer(value):
+            raise NeedsCare
         return data
 
     def close(self) -> None:
@@ -164,24 +202,50 @@ def _own_shells(value: object, levels: int) -> object:
     return value
 
 
-def _check_buffers(value: object, data: bytes) -> None:
-    """Raise NeedsCare if msgpack took a bytearray or a memoryview for bytes.
+def _may_hold_bytes(data: bytes) -> bool:
+    """Whether msgpack, in what it wrote without a hook, may have taken something for bytes.
 
-    It does so without asking the hook. Only where one of the three headers of bytes occurs, in
-    text or numbers too, can there be one: then the value is searched.
+    It takes a bytearray or a memoryview for bytes without asking. Only where one of the three
+    headers of bytes occurs can there be one; most that occur are parts of numbers.
     """
-    suspected = b"\xc4" in data or b"\xc5" in data or (len(data) > 0xFFFF and b"\xc6" in data)
-    if suspected and _holds_buffer(value):
-        raise NeedsCare
+    tries = _TRIES
+    for header in _BYTES if len(data) > 0xFFFF else _SHORT_BYTES:
+        place = data.find(header)
+        while place >= 0:
+            tries -= 1
+            if not tries or not _is_in_number(data, place):
+                return True
+            place = data.find(header, place + 1)
+    return False
+
+
+def _is_in_number(data: bytes, place: int) -> bool:
+    """Whether what stands there is surely part of a number, or of a length.
+
+    Surely, because what looks like the header of one is no part of a text (no continuation byte
+    follows, so it would not be UTF-8), nor of another number (none can reach so far); and of
+    bytes only if there were some before, whose header was met first.
+    """
+    for first in range(place - 1, max(place - 9, -1), -1):
+        width = _WIDTHS.get(data[first], 0)
+        if place - first <= width:
+            follows = data[first + 1]
+            return (
+                not 0x80 <= follows < 0xC0
+                and max(data[max(first - 8, 0) : first], default=0) < 0xC0
+            )
+    return False
 
 
 def _holds_buffer(value: object) -> bool:
     kinds: set[type] = {type(value)}
     level: list[object] = [value]
     while bytearray not in kinds and memoryview not in kinds:
-        level = [item for item in level if type(item) is list or type(item) is dict]
-        if not level:
+        # Most levels are all containers, or all leaves: then they are not gone through.
+        if list not in kinds and dict not in kinds:
             return False
+        if not kinds <= _CONTAINERS:
+            level = [item for item in level if type(item) is list or type(item) is dict]
         level = gc.get_referents(*level)
         if level and type(level[0]) is float and _all_numbers(level):
             return False
