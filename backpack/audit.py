@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import fields_dict
 
+from backpack.audit_entries import entries_amiss
 from backpack.budget import commit_cost, held_cost, names_of, recount
+from backpack.entries import Entry
 from backpack.history import TOMBSTONE
 from backpack.records import Reference
 
@@ -59,6 +61,7 @@ def audit(backpack: Backpack) -> list[str]:
             *_names(history),
             *_order(history),
             *_ownership(history),
+            *entries_amiss(history, engine.store),
         ]
 
 
@@ -122,6 +125,7 @@ def real_bytes(history: History) -> int:
     once.
     """
     parts = [history.chains, history.seqs, history.retained, history.names]
+    parts += [history.marks, history.waiting]
     return real_size(parts, *history.current)
 
 
@@ -166,7 +170,7 @@ def _memory(history: History, most: int | None) -> Iterator[str]:
     """What each version and each commit is charged covers what it takes, to a tenth."""
     for key, chain in history.chains.items():
         for held in some(chain.held, most):
-            size, cost = real_size(held) + _SLOT_BYTES, held_cost(held)
+            size, cost = _held_size(held) + _SLOT_BYTES, held_cost(held)
             if size > 1.10 * cost:
                 yield f"A version of {key!r} takes {size:,} bytes, and is charged {cost:,}."
     for retained in some(history.retained, most):
@@ -174,6 +178,14 @@ def _memory(history: History, most: int | None) -> Iterator[str]:
         size = real_size(retained, commit.origin, *names_of(commit), *retained.owned)
         if size > 1.10 * cost:
             yield f"Commit {commit.seq} takes {size:,} bytes, and is charged {cost:,}."
+
+
+def _held_size(held: object) -> int:
+    """Return what a version takes, what it leans on and what leans on it aside."""
+    if not isinstance(held, Entry):
+        return real_size(held)
+    others = held.dependents if held.base is None else (held.base, *held.dependents)
+    return real_size(held, held.key, *others)
 
 
 def _accounts(history: History) -> Iterator[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from backpack.entries import Entry
 from backpack.records import Reference
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "CHAIN_BYTES",
     "CHANGE_BYTES",
     "COMMIT_BYTES",
+    "ENTRY_BYTES",
     "MINIMUM_BUDGET",
     "NAME_BYTES",
     "OWNED_BYTES",
@@ -53,6 +55,9 @@ TAGS_BYTES = 40
 #: A superseded version: its place in the two columns of the chain, and the header and rounding
 #: of its bytes object.
 VERSION_BYTES = 64
+#: An entry, beside its version: its record, its number, its hash and the slot in the table of
+#: those, its place in what its base knows of it, or in the tail.
+ENTRY_BYTES = 288
 #: A reference in place of a value, its texts aside.
 REFERENCE_BYTES = 96
 #: A key's chain: two lists, the record that holds them, its slot in the table.
@@ -80,6 +85,8 @@ def held_cost(held: Held) -> int:
     """Return what one version in a chain takes, in bytes."""
     if isinstance(held, bytes):
         return VERSION_BYTES + len(held)
+    if isinstance(held, Entry):
+        return VERSION_BYTES + ENTRY_BYTES + len(held.data)
     if isinstance(held, Reference):
         preview = 0 if held.preview is None else text_cost(held.preview)
         texts = text_cost(held.digest) + text_cost(held.reason) + preview

@@ -30,10 +30,10 @@ from backpack.records import (
     Referenced,
     Refused,
     SizedValue,
-    SupersededVersion,
     digest,
 )
 from backpack.relief import make_room
+from backpack.store import Store
 from backpack.wording import described
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ class Engine:
         self.guard = Guard()
         self.events = Events()
         self.history = History()
-        self.reader = Reader(
-            self.history, settings.codec, settings.storage, self.guard, self.lock, self.code
-        )
+        self.store = Store(settings.storage, self.guard)
+        self.reader = Reader(self.history, settings.codec, self.store, self.lock, self.code)
 
     def current_keys(self) -> KeysView[str]:
         """Return the keys of the current state, in the order they were first packed."""
@@ -221,6 +220,7 @@ class Engine:
             budget=self.settings.max_history_size,
             policy=pruning,
             guard=self.guard,
+            store=self.store,
         )
         self.history.apply(room.plan)
         if not room.victims:
@@ -244,12 +244,7 @@ class Engine:
         """Return what history will hold for a version that is about to be superseded."""
         if superseded.reference is not None:
             return superseded.reference
-        storage = self.settings.storage
-        version = SupersededVersion(key, superseded.seq, superseded.encoded)
-        held = self.guard.ask(storage, storage.hold, version)
-        if type(held) is not bytes:
-            raise _breach("storage", storage, f"bytes to hold, not {type(held).__name__}")
-        return held
+        return self.store.arriving(key, superseded.seq, superseded.encoded)
 
     def _interned(self, name: str) -> str:
         """Return the one object the history keeps for equal names."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, field, frozen
 
+from backpack.entries import EMPTY_TAIL, Entry, Tail
 from backpack.records import Commit, Reference
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Tombstone(Enum):
 
 TOMBSTONE: Final = Tombstone.TOMBSTONE
 
-#: What a chain holds for one version: bytes as the storage policy made them, what the reference
-#: policy left in their place, or the mark of a removal.
-Held: TypeAlias = bytes | Reference | Tombstone
+#: What a chain holds for one version: bytes as the storage policy made them, an entry that leans
+#: on others, what the reference policy left in their place, or the mark of a removal.
+Held: TypeAlias = bytes | Entry | Reference | Tombstone
 
 
 @frozen
@@ -64,17 +65,19 @@ class Current:
     reference: Reference | None
 
 
-@frozen
+@define(eq=False)
 class Chain:
     """The superseded versions of one key, oldest first, as two columns.
 
     Attributes:
         seqs: The numbers of the commits that set them, ascending.
         held: What is held for them.
+        tail: Its newest end, where versions that lean on each other are made a group.
     """
 
     seqs: list[int] = field(factory=list)
     held: list[Held] = field(factory=list)
+    tail: Tail = EMPTY_TAIL
 
     def at(self, seq: int) -> tuple[int, Held]:
         """Return what stood at commit ``seq`` and who set it; a tombstone if that was nothing."""
@@ -111,6 +114,9 @@ class History:
         retained: The retained commits, in the same order.
         names: ``{name: (name, uses)}`` of the keys, nodes and tags that chains and retained
             commits mention. Equal names are one object, paid for once.
+        marks: ``{fingerprint: entry}`` of the entries that an equal version is to find.
+        waiting: ``{key: bytes}`` that the tail of its chain holds raw, if any; the longest
+            unchanged first.
         made: How many commits were ever made; the number of the newest.
         pins: How many retained commits are pinned.
         history_bytes: What the history takes, by the account of :mod:`backpack.budget`.
@@ -118,6 +124,7 @@ class History:
         current_bytes: Encoded bytes of the current values.
         versions: How many superseded versions the chains hold.
         references: How many of them are references.
+        raw_bytes: How many bytes the tails of all chains hold raw.
     """
 
     def __init__(self) -> None:
@@ -126,6 +133,8 @@ class History:
         self.seqs: list[int] = []
         self.retained: list[Retained] = []
         self.names: dict[str, tuple[str, int]] = {}
+        self.marks: dict[int, Entry] = {}
+        self.waiting: dict[str, int] = {}
         self.made = 0
         self.pins = 0
         self.history_bytes = 0
@@ -133,6 +142,7 @@ class History:
         self.current_bytes = 0
         self.versions = 0
         self.references = 0
+        self.raw_bytes = 0
         self._pending: Plan | None = None
 
     @property
@@ -199,6 +209,21 @@ class History:
                 self.chains.pop(key, None)
             else:
                 self.chains[key] = chain
+        for chain, tail in plan.tails.values():
+            chain.tail = tail
+        for new in plan.rewritten:
+            entry = new.entry
+            entry.form, entry.data, entry.base = new.form, new.data, new.base
+            entry.dependents, entry.mark = new.dependents, new.mark
+        for mark, marked in plan.marks.items():
+            if marked is None:
+                self.marks.pop(mark, None)
+            else:
+                self.marks[mark] = marked
+        for key, raw in plan.waiting.items():
+            self.waiting.pop(key, None)
+            if raw:
+                self.waiting[key] = raw
         for retained, owned in plan.inherited:
             retained.owned = owned
         for retained, commit, pinned in plan.amended:
@@ -217,6 +242,7 @@ class History:
         self.current_bytes = plan.current_bytes
         self.versions = plan.versions
         self.references = plan.references
+        self.raw_bytes = plan.raw_bytes
         self._pending = None
 
     def _shrink(self, plan: Plan) -> None:
@@ -225,3 +251,7 @@ class History:
             self.names = dict(self.names)
         if len(plan.chains) > len(self.chains):
             self.chains = dict(self.chains)
+        if len(plan.marks) > len(self.marks):
+            self.marks = dict(self.marks)
+        if len(plan.waiting) > len(self.waiting):
+            self.waiting = dict(self.waiting)

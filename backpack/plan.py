@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from backpack.budget import CHAIN_BYTES, OWNED_BYTES, commit_cost, held_cost, name_cost, names_of
-from backpack.history import TOMBSTONE, Chain, Retained
+from backpack.budget import OWNED_BYTES, commit_cost, held_cost, name_cost, names_of
+from backpack.chains import rebuild, regroup
+from backpack.draft import Draft
+from backpack.history import TOMBSTONE, Retained
 from backpack.records import Reference
 from backpack.splices import Splice, runs, without
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from backpack.history import Current, Held, History
+    from backpack.draft import Rewritten, Workshop
+    from backpack.entries import Entry, Tail
+    from backpack.history import Chain, Current, Held, History
     from backpack.records import Commit
 
 __all__ = ["Amendment", "Plan", "Proposal", "Step", "make_plan"]
@@ -84,10 +88,15 @@ class Plan:
         pins: How many commits will be pinned.
         versions: How many superseded versions the chains will hold.
         references: How many of them will be references.
+        raw_bytes: How many bytes all tails will hold raw.
         made: The number of the newest commit.
         current: The current versions that change; None for a removed key.
         chains: Chains that are new; None for one that goes.
         splices: Columns that lose or gain items, in this order.
+        tails: Chains, by key, and what their tails will be.
+        rewritten: What entries will be.
+        marks: What will be found under a fingerprint; None for nothing.
+        waiting: How many bytes the tails of these keys will hold raw.
         inherited: Commits that take keys over, with all they will own.
         amended: New records for retained commits, and whether they are pinned.
         names: How many uses a name will have.
@@ -99,10 +108,15 @@ class Plan:
     pins: int
     versions: int
     references: int
+    raw_bytes: int
     made: int
     current: list[tuple[str, Current | None]] = field(factory=list)
     chains: dict[str, Chain | None] = field(factory=dict)
     splices: list[Splice] = field(factory=list)
+    tails: dict[str, tuple[Chain, Tail]] = field(factory=dict)
+    rewritten: list[Rewritten] = field(factory=list)
+    marks: dict[int, Entry | None] = field(factory=dict)
+    waiting: dict[str, int] = field(factory=dict)
     inherited: list[tuple[Retained, tuple[str, ...]]] = field(factory=list)
     amended: list[tuple[Retained, Commit, bool]] = field(factory=list)
     names: dict[str, int] = field(factory=dict)
@@ -121,17 +135,29 @@ class Plan:
         self.references -= isinstance(held, Reference)
 
 
-def make_plan(history: History, proposal: Proposal, victims: Collection[int] = ()) -> Plan:
+def make_plan(
+    history: History,
+    proposal: Proposal,
+    workshop: Workshop,
+    *,
+    victims: Collection[int] = (),
+    pressed: Collection[str] = (),
+) -> Plan:
     """Work out what a proposal, together with pruning these commits, makes of the history.
 
     Args:
         history: The history as it is; left alone.
         proposal: The change.
+        workshop: Reads and holds the versions that lean on others.
         victims: Numbers of the retained commits to prune. The newest one may be among them only
             if the proposal brings a new commit to be the head.
+        pressed: The keys in whose chains nothing shall be left raw.
 
     Returns:
         The plan; its ``history_bytes`` tells whether it fits.
+
+    Raises:
+        PolicyError: The storage policy failed.
     """
     plan = Plan(
         history.history_bytes,
@@ -139,6 +165,7 @@ def make_plan(history: History, proposal: Proposal, victims: Collection[int] = (
         history.pins,
         history.versions,
         history.references,
+        history.raw_bytes,
         history.made,
     )
     uses: defaultdict[str, int] = defaultdict(int)
@@ -147,7 +174,10 @@ def make_plan(history: History, proposal: Proposal, victims: Collection[int] = (
     _amend(plan, proposal.amended, uses)
     handed_over = _squash(plan, history, proposal, spans, uses, cuts)
     appended = _arrive(plan, history, proposal, spans, uses, handed_over)
-    _rebuild_chains(plan, history, cuts, appended, uses)
+    draft = Draft(history.marks, workshop)
+    rebuild(plan, history, cuts, appended, uses, draft)
+    if workshop.span:
+        regroup(plan, history, (*cuts, *appended), appended, pressed, draft)
     _count_names(plan, history, uses)
     return plan
 
@@ -284,67 +314,6 @@ def _newest_survivor(history: History, spans: list[tuple[int, int]]) -> int:
     if spans and spans[-1][1] == last:
         last = spans[-1][0]
     return history.seqs[last - 1] if last else 0
-
-
-def _rebuild_chains(
-    plan: Plan,
-    history: History,
-    cuts: dict[str, list[int]],
-    appended: dict[str, list[tuple[int, Held]]],
-    uses: defaultdict[str, int],
-) -> None:
-    """Take the freed versions out of the chains and put the superseded ones behind."""
-    for key in dict.fromkeys((*cuts, *appended)):
-        chain = history.chains.get(key)
-        entries = appended.get(key, ())
-        if chain is None:
-            _start_chain(plan, key, entries, uses)
-            continue
-        freed = _with_leading_tombstones(chain, sorted(cuts.get(key, ())))
-        for index in freed:
-            plan.free(chain.held[index])
-        if len(freed) == len(chain.seqs):
-            plan.chains[key] = None
-            plan.history_bytes -= CHAIN_BYTES
-            uses[key] -= 1
-            _start_chain(plan, key, entries, uses)
-            continue
-        for _, held in entries:
-            plan.hold(held)
-        length = len(chain.seqs) - len(freed)
-        spans = runs(freed)
-        for column, items in (
-            (chain.seqs, [seq for seq, _ in entries]),
-            (chain.held, [held for _, held in entries]),
-        ):
-            plan.splices += without(column, spans)
-            if items:
-                plan.splices.append(Splice(column, length, length, length, items))
-
-
-def _start_chain(
-    plan: Plan, key: str, entries: Sequence[tuple[int, Held]], uses: defaultdict[str, int]
-) -> None:
-    """Make a key's chain, unless all there is to put in is a removal of nothing."""
-    if entries and entries[0][1] is not TOMBSTONE:
-        plan.chains[key] = Chain([seq for seq, _ in entries], [held for _, held in entries])
-        plan.history_bytes += CHAIN_BYTES
-        uses[key] += 1
-        for _, held in entries:
-            plan.hold(held)
-
-
-def _with_leading_tombstones(chain: Chain, freed: list[int]) -> list[int]:
-    """Return the freed indexes and those of removals before which nothing would be left."""
-    if not freed:
-        return freed
-    going = set(freed)
-    for index, held in enumerate(chain.held):
-        if index not in going:
-            if held is not TOMBSTONE:
-                break
-            going.add(index)
-    return sorted(going)
 
 
 def _count_names(plan: Plan, history: History, uses: dict[str, int]) -> None:

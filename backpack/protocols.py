@@ -29,7 +29,7 @@ class SizingPolicy(Protocol):
     """Answers: how many bytes is this value?"""
 
     def __call__(self, new: NewValue, /) -> int:
-        """Return the size in bytes, never negative, the same for equal values."""
+        """Return the size in bytes, never negative: the same for equal values."""
         ...
 
 
@@ -47,7 +47,14 @@ class ReferencePolicy(Protocol):
 
 @runtime_checkable
 class StoragePolicy(Protocol):
-    """Answers: how are superseded versions held?"""
+    """Answers: how are superseded versions held?
+
+    A policy with an attribute ``span``, a whole number from 1, may hold a version as its
+    difference from a newer one: ``hold`` is then given such a ``base`` where there is one, and
+    ``read`` the same bytes again, or what is held of up to ``span`` versions between. What such a
+    policy holds must depend on nothing but the encoded bytes of the two. With an attribute
+    ``least`` (bytes), smaller versions are held as they are, and it is not asked.
+    """
 
     def hold(self, version: SupersededVersion, /) -> bytes:
         """Return the bytes history shall hold for this version; they are what it pays."""

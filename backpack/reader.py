@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backpack.errors import CommitPruned, CorruptError, PolicyError, UnknownCommit, UnpackableValue
-from backpack.guard import name_of
+from backpack.entries import Entry
+from backpack.errors import CommitPruned, CorruptError, UnknownCommit, UnpackableValue
 from backpack.history import Current
 from backpack.ids import parse_id
-from backpack.records import Commit, HeldVersion, Reference, Unavailable
+from backpack.records import Commit, Reference, Unavailable
 from backpack.wording import described
 
 if TYPE_CHECKING:
     from threading import RLock
 
-    from backpack.guard import Guard
     from backpack.history import History, Retained, Tombstone
-    from backpack.protocols import Codec, StoragePolicy
+    from backpack.protocols import Codec
+    from backpack.store import Store
 
 __all__ = ["Reader", "unavailable"]
 
@@ -27,8 +27,7 @@ class Reader:
     Args:
         history: The history.
         codec: Decodes values.
-        storage: Reads superseded versions.
-        guard: Puts the questions to the storage policy.
+        store: Reads superseded versions.
         lock: Held while the history is looked at.
         code: The Backpack's code, with which its commit ids end.
     """
@@ -37,8 +36,7 @@ class Reader:
         self,
         history: History,
         codec: Codec,
-        storage: StoragePolicy,
-        guard: Guard,
+        store: Store,
         lock: RLock,
         code: str,
     ) -> None:
@@ -46,8 +44,7 @@ class Reader:
         self.codec = codec
         self.lock = lock
         self.code = code
-        self._storage = storage
-        self._guard = guard
+        self._store = store
 
     def find(self, commit: Commit | str) -> Retained:
         """Return the retained commit a caller means.
@@ -96,17 +93,9 @@ class Reader:
         setter, version = self.history.version_at(key, seq)
         if isinstance(version, Current):
             return version.encoded
-        if not isinstance(version, bytes):
+        if not isinstance(version, (bytes, Entry)):
             return version
-        held = HeldVersion(key, setter, version)
-        encoded: object = self._guard.ask(self._storage, self._storage.read, held)
-        if not isinstance(encoded, bytes):
-            name = name_of(self._storage)
-            raise PolicyError(
-                f"storage policy {name} must read back bytes, not {type(encoded).__name__}",
-                policy=name,
-            )
-        return encoded
+        return self._store.read(key, setter, version)
 
     def decode(self, key: str, encoded: bytes) -> object:
         """Decode a value.

@@ -261,11 +261,14 @@ class SupersededVersion:
         key: Whose value.
         seq: The number of the commit that set it.
         encoded: Its encoded bytes.
+        base: The encoded bytes of a newer version that it may lean on: ``read`` gets the same.
+            Only for a policy with a ``span``; None if it must stand alone.
     """
 
     key: str
     seq: int
     encoded: bytes
+    base: bytes | None = None
 
 
 @frozen
@@ -276,11 +279,17 @@ class HeldVersion:
         key: Whose value.
         seq: The number of the commit that set it.
         data: What the policy's ``hold`` returned for it.
+        base: The encoded bytes that ``hold`` was given to lean on, if nothing is between; None
+            if it stands alone.
+        between: What is held of the versions between it and the base, the nearest to it first:
+            it leans on the first of them, that on the second, and the last on the base.
     """
 
     key: str
     seq: int
     data: bytes
+    base: bytes | None = None
+    between: tuple[bytes, ...] = ()
 
 
 @frozen

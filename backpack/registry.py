@@ -77,6 +77,7 @@ AXES: Mapping[str, Axis] = {
             built_in={
                 "full": "backpack.policies.storage:Full",
                 "compressed": "backpack.policies.storage:Compressed",
+                "delta": "backpack.policies.delta:Delta",
             },
         ),
         Axis(

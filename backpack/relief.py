@@ -1,4 +1,4 @@
-"""Making room: the pruning policy is asked, its answer checked, until the change fits.
+"""Making room: what is raw is made groups, then the pruning policy is asked, until it fits.
 
 Policies are not trusted. Whatever they answer is held against what they were offered, and
 nothing is touched before the whole plan fits.
@@ -6,13 +6,14 @@ nothing is touched before the whole plan fits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from backpack.budget import owned_cost
+from backpack.draft import Workshop
 from backpack.errors import BudgetError, PolicyError
 from backpack.guard import name_of
 from backpack.ids import parse_id
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from backpack.history import History, Retained
     from backpack.plan import Plan, Proposal
     from backpack.protocols import PruningPolicy
+    from backpack.store import Store
 
 __all__ = ["Candidates", "Room", "make_room"]
 
@@ -113,7 +115,13 @@ class Room:
 
 
 def make_room(
-    history: History, proposal: Proposal, *, budget: int, policy: PruningPolicy, guard: Guard
+    history: History,
+    proposal: Proposal,
+    *,
+    budget: int,
+    policy: PruningPolicy,
+    guard: Guard,
+    store: Store,
 ) -> Room:
     """Plan a proposal so that the history stays within its budget.
 
@@ -123,15 +131,17 @@ def make_room(
         budget: What the history may take, in bytes.
         policy: The pruning policy to ask for victims.
         guard: Puts the questions to it.
+        store: Holds what leans on others.
 
     Returns:
         The plan that fits.
 
     Raises:
         BudgetError: The change does not fit and nothing more is given up for it.
-        PolicyError: The policy chose what it was not offered, or failed.
+        PolicyError: A policy chose what it was not offered, or failed.
     """
-    plan = make_plan(history, proposal)
+    workshop = Workshop(store, budget)
+    plan, pressed = _compacted(history, proposal, workshop, budget)
     if plan.history_bytes <= budget:
         return Room(plan)
     unpruned = plan.history_bytes
@@ -156,8 +166,48 @@ def make_room(
             free = budget - plan.history_bytes + needed
             raise _refusal(needed, free, budget, name_of(policy), history.pins)
         victims |= chosen
-        plan = make_plan(history, proposal, victims)
+        plan = make_plan(history, proposal, workshop, victims=victims, pressed=pressed)
     return Room(plan, sorted(victims), unpruned - plan.history_bytes)
+
+
+def _compacted(
+    history: History, proposal: Proposal, workshop: Workshop, budget: int
+) -> tuple[Plan, Mapping[str, None]]:
+    """Plan a proposal, leaving as few versions raw as it takes to stay within the budget.
+
+    Returns:
+        The plan, which need not fit, and the keys in whose chains nothing is left raw.
+    """
+    plan = make_plan(history, proposal, workshop)
+    pressed = dict.fromkeys(key for key, raw in plan.waiting.items() if not raw)
+    if plan.history_bytes > budget:
+        for keys in _raw_first(history, plan, budget):
+            pressed.update(dict.fromkeys(keys))
+            plan = make_plan(history, proposal, workshop, pressed=pressed)
+            if plan.history_bytes <= budget:
+                break
+    return plan, pressed
+
+
+def _raw_first(history: History, plan: Plan, budget: int) -> Iterator[list[str]]:
+    """Iterate over the keys with raw versions, in portions that double what they may free.
+
+    The key that waits longest comes first, those of the change itself last.
+    """
+    own = [key for key, bytes_raw in plan.waiting.items() if bytes_raw]
+    missing = plan.history_bytes - budget
+    portion: list[str] = []
+    raw = 0
+    for key, bytes_raw in history.waiting.items():
+        if key not in plan.waiting:
+            portion.append(key)
+            raw += bytes_raw
+            if raw >= missing:
+                yield portion
+                portion, raw, missing = [], 0, 2 * missing
+    portion += own
+    if portion:
+        yield portion
 
 
 def _ask(

@@ -10,6 +10,7 @@ from attrs import fields_dict, frozen
 from backpack.budget import MINIMUM_BUDGET
 from backpack.errors import ConfigError
 from backpack.units import format_size
+from backpack.wording import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,8 @@ class Settings:
         for setting, methods in _METHODS.items():
             for method in methods:
                 _check_method(setting, getattr(self, setting), method)
+        for name, smallest in (("span", 1), ("least", 0)):
+            _check_number(self.storage, name, smallest)
 
     def copied(self) -> dict[str, Any]:
         """Return the settings as arguments for another Backpack, with policies of its own.
@@ -107,3 +110,13 @@ def _check_method(setting: str, policy: object, method: str) -> None:
         raise ConfigError(f"{policy.__name__} is a class; pass an instance of it", field=setting)
     if not callable(getattr(policy, method, None)):
         raise ConfigError(f"{type(policy).__name__} has no method {method}", field=setting)
+
+
+def _check_number(storage: StoragePolicy, name: str, smallest: int) -> None:
+    number = getattr(storage, name, smallest)
+    if type(number) is not int or number < smallest:
+        raise ConfigError(
+            f"{type(storage).__name__}.{name} is {described(number)}; it must be a whole number, "
+            f"{smallest} or more",
+            field="storage",
+        )

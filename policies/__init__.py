@@ -5,7 +5,7 @@ axis        built in
 ==========  ==========================================================================
 sizing      :class:`EncodedSize`, :class:`DeepSize`
 reference   :class:`Stub`, :class:`Preview`
-storage     :class:`Full`, :class:`Compressed`
+storage     :class:`Full`, :class:`Compressed`, :class:`Delta`
 pruning     :class:`Oldest`, :class:`LeastAccessed`, :class:`KeepAll`, :class:`Thinning`,
             :class:`KeepTagged`
 ==========  ==========================================================================
@@ -14,6 +14,7 @@ They have the rights of a class of your own and no others: they see records, err
 contracts in :mod:`backpack.protocols`, never the Backpack.
 """
 
+from backpack.policies.delta import Delta
 from backpack.policies.pruning import KeepAll, KeepTagged, LeastAccessed, Oldest, Thinning
 from backpack.policies.reference import Preview, Stub
 from backpack.policies.sizing import DeepSize, EncodedSize
@@ -22,6 +23,7 @@ from backpack.policies.storage import Compressed, Full
 __all__ = [
     "Compressed",
     "DeepSize",
+    "Delta",
     "EncodedSize",
     "Full",
     "KeepAll",

@@ -18,6 +18,7 @@ __all__ = [
     "check_half_life",
     "check_whole",
     "is_whole",
+    "to_least",
     "to_max_value_size",
 ]
 
@@ -35,6 +36,21 @@ def to_max_value_size(value: int | str) -> int:
         ConfigError: It is no size.
     """
     return parse_size(value, field="max_value_size")
+
+
+def to_least(value: int | str) -> int:
+    """Turn the least size of something into bytes; an attrs converter.
+
+    Args:
+        value: Bytes, or text with a unit (``"1 KiB"``).
+
+    Returns:
+        The size in bytes.
+
+    Raises:
+        ConfigError: It is no size.
+    """
+    return parse_size(value, field="least")
 
 
 def check_fraction(_instance: object, attribute: Attribute[float], value: object) -> None:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import reprlib
-import sys
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from backpack.errors import ConfigError, CorruptError
-from backpack.policies.arguments import is_whole
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from backpack.policies.frames import FRAME, RAW, decompress, to_level, what_is_held, zstd
 
 if TYPE_CHECKING:
     from backpack.records import HeldVersion, SupersededVersion
 
 __all__ = ["Compressed", "Full"]
-
-_RAW = b"\x00"
-_ZSTD = b"\x01"
-
-_HIGHEST_LEVEL = zstd.CompressionParameter.compression_level.bounds()[1]
 
 # Below this no frame comes out smaller than what went in.
 _WORTH_TRYING = 32
@@ -59,17 +46,6 @@ class Full:
         return version.data
 
 
-def _to_level(value: int) -> int:
-    """Check a level; an attrs converter, which runs before the compressor is made."""
-    if not is_whole(value) or not 1 <= value <= _HIGHEST_LEVEL:
-        raise ConfigError(
-            f"{reprlib.repr(value)} is not a compression level; write a whole number from 1 (fast) "
-            f"to {_HIGHEST_LEVEL} (small)",
-            field="level",
-        )
-    return value
-
-
 @frozen
 class Compressed:
     """Hold every superseded version compressed on its own, with Zstandard.
@@ -95,7 +71,7 @@ class Compressed:
     True
     """
 
-    level: int = field(default=3, converter=_to_level)
+    level: int = field(default=3, converter=to_level)
     _compressor: zstd.ZstdCompressor = field(init=False, eq=False, repr=False)
 
     @_compressor.default
@@ -111,8 +87,8 @@ class Compressed:
             # A whole frame in one call, under the compressor's own lock: safe from many threads.
             frame = compressor.compress(encoded, zstd.ZstdCompressor.FLUSH_FRAME)
             if len(frame) < len(encoded):
-                return _ZSTD + frame
-        return _RAW + encoded
+                return FRAME + frame
+        return RAW + encoded
 
     def read(self, version: HeldVersion, /) -> bytes:
         """Return the encoded bytes.
@@ -120,16 +96,7 @@ class Compressed:
         Raises:
             CorruptError: The data is not what ``hold`` returned.
         """
-        marker = version.data[:1]
-        if marker == _RAW:
-            return version.data[1:]
-        what = f"{version.key}: what is held of commit {version.seq}'s value"
-        if marker != _ZSTD:
-            raise CorruptError(f"{what} starts with {marker!r}, not with {_RAW!r} or {_ZSTD!r}")
-        try:
-            return zstd.decompress(memoryview(version.data)[1:])
-        except zstd.ZstdError as error:
-            raise CorruptError(f"{what} does not decompress: {error}") from error
+        return decompress(version.data, what_is_held(version))
 
     # The compressor is no part of the value, and cannot be pickled.
     def __reduce__(self) -> tuple[type[Compressed], tuple[int]]:

@@ -22,6 +22,7 @@ DOCS = Path(__file__).parent.parent / "docs" / "policies.md"
 NAMES = [
     "Compressed",
     "DeepSize",
+    "Delta",
     "EncodedSize",
     "Full",
     "KeepAll",
@@ -35,6 +36,7 @@ NAMES = [
 
 OTHER_SETTINGS: dict[str, dict[str, object]] = {
     "Compressed": {"level": 19},
+    "Delta": {"level": 9, "span": 8, "least": 100},
     "KeepTagged": {"inner": policies.Thinning(), "tags": ["milestone"]},
     "LeastAccessed": {"fraction": 0.1, "half_life": 50},
     "Oldest": {"fraction": 0.1},

@@ -12,6 +12,7 @@ from backpack.config import preset_names
 from backpack.policies import (
     Compressed,
     DeepSize,
+    Delta,
     KeepAll,
     KeepTagged,
     LeastAccessed,
@@ -72,6 +73,16 @@ def makers() -> dict[str, Callable[[], Backpack]]:
         reference=Preview(LIMIT, characters=20),
         storage=Compressed(),
         pruning=every_other,
+    )
+    for name in ("oldest", "one at a time, from the middle", "every other", "none"):
+        made[f"deltas, {name}"] = lambda pruning=PRUNING[name]: Backpack(  # type: ignore[misc]
+            max_history_size=12 * 1024,
+            reference=Stub(LIMIT),
+            storage=Delta(span=3, least=1),
+            pruning=pruning,
+        )
+    made["deltas, with room"] = lambda: Backpack(
+        reference=Stub(LIMIT), storage=Delta(span=5, least=1), pruning=every_other
     )
     made["deep sizes"] = lambda: Backpack(
         max_history_size=16 * 1024, reference=Stub(LIMIT), sizing=DeepSize()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from backpack import budget, engine, history, plan, reader, relief
+from backpack import budget, chains, draft, engine, history, plan, reader, relief
 from backpack.records import Pruned
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import replaced, replacing, rewriting, together
@@ -22,13 +22,15 @@ def _pruned_after_applying(*, peak_hidden: bool) -> Iterator[None]:
 
     def apply(self: engine.Engine, proposal: plan.Proposal) -> list[Any]:
         kept, peak = self.history, self.history.peak_bytes
-        kept.apply(plan.make_plan(kept, proposal))
+        workshop = draft.Workshop(self.store, self.settings.max_history_size)
+        kept.apply(plan.make_plan(kept, proposal, workshop))
         room = relief.make_room(
             kept,
             plan.Proposal(),
             budget=self.settings.max_history_size,
             policy=self.settings.pruning,
             guard=self.guard,
+            store=self.store,
         )
         kept.apply(room.plan)
         if peak_hidden:
@@ -170,11 +172,11 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
     ),
     "a chain with nothing in it is left standing": BrokenContainer(
         "B2",
-        rewriting(plan, "_rebuild_chains", "if len(freed) == len(chain.seqs):", "if False:"),
+        rewriting(chains, "rebuild", "if len(freed) == len(chain.seqs):", "if False:"),
     ),
     "a chain that goes leaves its cost in the account": BrokenContainer(
         "B2",
-        rewriting(plan, "_rebuild_chains", "plan.history_bytes -= CHAIN_BYTES", "pass"),
+        rewriting(chains, "rebuild", "plan.history_bytes -= CHAIN_BYTES", "pass"),
     ),
     "an inherited key is lost": BrokenContainer(
         "B2",
@@ -292,7 +294,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         rewriting(plan, "_squash", "_cut(history, key, victim.commit.seq, cuts)", "pass"),
     ),
     "a removal of nothing is kept": BrokenContainer(
-        "S4", rewriting(plan, "_with_leading_tombstones", "if not freed:", "if True:")
+        "S4", rewriting(chains, "_with_leading_tombstones", "if not freed:", "if True:")
     ),
     "an equal value makes a version": BrokenContainer(
         "S4",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from backpack import budget, container, engine, events, guard, plan, reader, relief, snapshot
+from backpack import budget, container, engine, events, guard, plan, reader, relief, snapshot, store
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import rewriting, together
 
@@ -106,7 +106,7 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "a storage policy may hold text": BrokenContainer(
-        "P3", rewriting(engine.Engine, "_held", "if type(held) is not bytes:", "if False:")
+        "P3", rewriting(store.Store, "hold", "if type(held) is not bytes:", "if False:")
     ),
     # --- Q1: what a policy is told -------------------------------------------------------
     "a policy is told what the change needs, not what is missing": BrokenContainer(

@@ -22,7 +22,7 @@ try:
 #: A choice that is carried out before the change it was made for is known to fit.
 _VICTIMS_GONE_AT_ONCE: Final = """\
         if history.head.commit.seq not in chosen:
-            history.apply(make_plan(history, type(proposal)(), chosen))
+            history.apply(make_plan(history, type(proposal)(), workshop, victims=chosen))
             chosen = set()
         victims |= chosen
 """

@@ -5,7 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from backpack import container, engine, history, plan, reader, settings, snapshot, transaction
+from backpack import (
+    chains,
+    container,
+    engine,
+    history,
+    plan,
+    reader,
+    settings,
+    snapshot,
+    transaction,
+)
 from backpack.errors import CommitPruned
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import replaced, rewriting, together
@@ -86,7 +96,7 @@ BROKEN_READINGS: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "a tombstone is forgotten in a squash": BrokenContainer(
-        "S1", rewriting(plan, "_with_leading_tombstones", "break", "continue")
+        "S1", rewriting(chains, "_with_leading_tombstones", "break", "continue")
     ),
     "a tombstone goes with the version before it": BrokenContainer(
         "S1",

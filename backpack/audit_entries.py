@@ -1,0 +1,70 @@
+"""What must be true of entries: who leans on whom, in how many steps, and how they are found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backpack.entries import Entry, Form, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from backpack.history import History
+    from backpack.store import Store
+
+__all__ = ["entries_amiss"]
+
+
+def entries_amiss(history: History, store: Store) -> Iterator[str]:
+    """Yield a sentence for everything that is wrong with the entries. O(entries)."""
+    entries = [
+        held for chain in history.chains.values() for held in chain.held if isinstance(held, Entry)
+    ]
+    known = set(entries)
+    for entry in entries:
+        yield from _amiss(entry, known, store.span)
+    yield from _marks_amiss(history, entries, store)
+    for key, chain in history.chains.items():
+        tail = chain.tail
+        members = tail.raw if tail.leader is None else (tail.leader, *tail.raw)
+        if not set(members) <= known or any(each.key != key for each in members):
+            yield f"The tail of {key!r} has entries that its chain has not."
+        if any(each.form is not Form.RAW or each.base or each.dependents for each in tail.raw):
+            yield f"The raw tail of {key!r} is not raw, or not by itself."
+        raw = sum(len(each.data) for each in members if each.form is Form.RAW)
+        waiting = history.waiting.get(key, 0)
+        if raw != waiting:
+            yield f"The tail of {key!r} holds {raw:,} bytes raw, {waiting:,} are written down."
+    total = sum(history.waiting.values())
+    if total != history.raw_bytes:
+        yield f"The tails hold {total:,} bytes raw, {history.raw_bytes:,} are written down."
+    for key in history.waiting.keys() - history.chains.keys():
+        yield f"The tail of {key!r} waits to be made a group, and there is no such chain."
+
+
+def _amiss(entry: Entry, known: set[Entry], span: int) -> Iterator[str]:
+    what = f"The version of {entry.key!r} that commit {entry.seq} set"
+    stands = entry.form in (Form.RAW, Form.ALONE)
+    if stands != (entry.base is None):
+        yield f"{what} is {entry.form.name}, and its base {entry.base and entry.base.seq}."
+    if entry.base is not None and (
+        entry.base not in known or entry.base.dependents.count(entry) != 1
+    ):
+        yield f"{what} leans on one that does not know it."
+    if any(each not in known or each.base is not entry for each in entry.dependents):
+        yield f"{what} has dependents that do not lean on it."
+    steps, ground = 0, entry
+    while ground.base is not None and steps <= span:
+        steps += ground.form is Form.LEANING
+        ground = ground.base
+    if steps >= span:
+        yield f"{what} is more than {span} steps from the ground."
+
+
+def _marks_amiss(history: History, entries: list[Entry], store: Store) -> Iterator[str]:
+    for mark, entry in history.marks.items():
+        if entry.mark != mark or fingerprint(store.encoded(entry)) != mark:
+            yield f"The version of {entry.key!r} that commit {entry.seq} set is found by mistake."
+    marked = {entry for entry in entries if entry.mark is not None}
+    if marked != set(history.marks.values()):
+        yield f"{len(marked)} entries are marked, {len(history.marks)} are found."
