@@ -116,8 +116,11 @@ class Engine:
         sizing, reference = self.settings.sizing, self.settings.reference
         with self.lock:
             self.guard.check()
+            self.history.settle()
+            before = self.history.current.get(key)
+            previous = None if before is None else before.encoded
             try:
-                size = self.guard.ask(sizing, sizing, NewValue(key, value, encoded))
+                size = self.guard.ask(sizing, sizing, NewValue(key, value, encoded, previous))
                 if type(size) is not int or not 0 <= size < 2**63:
                     raise _breach(
                         "sizing", sizing, f"a size in bytes, 0 or more, not {described(size)}"

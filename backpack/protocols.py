@@ -29,7 +29,7 @@ class SizingPolicy(Protocol):
     """Answers: how many bytes is this value?"""
 
     def __call__(self, new: NewValue, /) -> int:
-        """Return the size in bytes, never negative: the same for equal values."""
+        """Return the size in bytes, never negative: the same for equal values of equal previous."""
         ...
 
 

@@ -229,11 +229,13 @@ class NewValue:
         key: The key it is packed under.
         value: The caller's own object: look, don't touch.
         encoded: Its encoded bytes.
+        previous: The encoded bytes of the value it is to supersede; None if there is none.
     """
 
     key: str
     value: object
     encoded: bytes
+    previous: bytes | None = None
 
 
 @frozen

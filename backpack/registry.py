@@ -55,6 +55,7 @@ AXES: Mapping[str, Axis] = {
             built_in={
                 "encoded": "backpack.policies.sizing:EncodedSize",
                 "deep": "backpack.policies.sizing:DeepSize",
+                "stored": "backpack.policies.sizing:StoredSize",
             },
         ),
         Axis(

@@ -144,11 +144,13 @@ class _Version:
 
     Attributes:
         value: The value.
+        previous: The value before, if there was one.
         waiting: ``(commits made, subject)`` of every answer that left this value out; right only
             if another version had superseded it by then.
     """
 
     value: object
+    previous: Sequence[object] = ()
     waiting: list[tuple[int, str]] = field(factory=list)
     _printed: bytes | None = field(default=None, init=False)
     _reference: tuple[Reference | None, str] | None = field(default=None, init=False)
@@ -166,7 +168,7 @@ class _Version:
         """
         if self._reference is None:
             try:
-                self._reference = _asked(key, self.value, backpack)
+                self._reference = _asked(key, self.value, self.previous, backpack)
             except Exception as error:
                 # The policies may be anybody's; what they raise is an answer too.
                 problem = f"the policies fail on it: {type(error).__name__}: {error}"
@@ -174,9 +176,12 @@ class _Version:
         return self._reference
 
 
-def _asked(key: str, value: object, backpack: Backpack) -> tuple[Reference | None, str]:
+def _asked(
+    key: str, value: object, previous: Sequence[object], backpack: Backpack
+) -> tuple[Reference | None, str]:
     encoded = backpack.codec.encode(value, key)
-    size = backpack.sizing(NewValue(key, value, encoded))
+    before = next((backpack.codec.encode(each, key) for each in previous), None)
+    size = backpack.sizing(NewValue(key, value, encoded, before))
     reference = backpack.reference(SizedValue(key, value, encoded, size))
     if reference is None:
         return None, f"the reference policy keeps its {size:,} bytes"
@@ -232,13 +237,14 @@ class _Check:
         """Apply the next commit of the trace, and compare what was said of it."""
         self.made += 1
         before = self.state.pop(operation.key, None)
+        previous = () if before is None else (before.value,)
         after: _Version | None = None
         match operation:
             case Pack(value=value):
-                after = _Version(value)
+                after = _Version(value, previous)
             case Append(item=item):
                 items = before.value if before is not None else None
-                after = _Version([*items, item] if isinstance(items, list) else None)
+                after = _Version([*items, item] if isinstance(items, list) else None, previous)
         if after is not None:
             self.state[operation.key] = after
         if before is not None and before.waiting:
@@ -336,7 +342,7 @@ class _Check:
     def _supersede(self, before: _Version, after: _Version | None) -> None:
         if after is not None and after.printed() == before.printed():
             # Packing an equal value makes a commit, not a version.
-            after.waiting = before.waiting
+            after.waiting, after.previous = before.waiting, before.previous
             return
         for made, subject in before.waiting:
             if made < self.made:

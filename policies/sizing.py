@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
+from backpack.policies.delta import Delta
 from backpack.policies.memory import deep_size
+from backpack.records import SupersededVersion
 
 if TYPE_CHECKING:
     from backpack.records import NewValue
 
-__all__ = ["DeepSize", "EncodedSize"]
+__all__ = ["DeepSize", "EncodedSize", "StoredSize"]
 
 
 @frozen
@@ -59,3 +61,40 @@ class DeepSize:
     def __call__(self, new: NewValue, /) -> int:
         """Return the size of a fresh copy of ``new.value``."""
         return deep_size(new.value)
+
+
+@frozen
+class StoredSize:
+    r"""What a value costs in history: the bytes of its difference from the one before.
+
+    When to use: with ``storage: {use: delta}``, where values grow or change little by little. A
+    message list of megabytes that gains one message a step costs a message a step, and a limit on
+    this size keeps all of its snapshots; the first value of a key costs its compressed bytes.
+
+    Cost: that of making a delta, about 0.5 µs a kilobyte where little differs, up to 3 µs a
+    kilobyte where all does.
+
+    Source: ours.
+
+    Args:
+        level: That of the storage policy, from 1 (fast) to 22 (small).
+
+    >>> from backpack.records import NewValue
+    >>> stored = StoredSize()
+    >>> before, after = bytes(range(256)) * 100, bytes(range(256)) * 100 + b"and more"
+    >>> len(after), stored(NewValue("log", "...", after, before))
+    (25608, 29)
+    """
+
+    level: int = 2
+    _delta: Delta = field(init=False, eq=False, repr=False)
+
+    @_delta.default
+    def _make_delta(self) -> Delta:
+        return Delta(self.level)
+
+    def __call__(self, new: NewValue, /) -> int:
+        """Return how many bytes history would hold of ``new``, the value before given."""
+        if len(new.encoded) < self._delta.least:
+            return len(new.encoded)
+        return len(self._delta.hold(SupersededVersion(new.key, 0, new.encoded, new.previous)))

@@ -16,7 +16,7 @@ from backpack.records import Change, Commit
 from backpack.spec.sameness import same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from backpack.records import Reference
 
@@ -66,14 +66,15 @@ class Model:
 
     Attributes:
         code: The code its commit ids end with.
-        measure: ``(key, value)`` to size in bytes, and the reference that history keeps in the
-            value's place, if it leaves the value out.
+        measure: ``(key, value, previous)`` to size in bytes, and the reference that history keeps
+            in the value's place, if it leaves the value out. ``previous`` has the value before,
+            or nothing.
         commits: Every commit, the oldest first.
         pinned: The numbers of the pinned commits.
     """
 
     code: str
-    measure: Callable[[str, object], tuple[int, Reference | None]]
+    measure: Callable[[str, object, Sequence[object]], tuple[int, Reference | None]]
     commits: list[Recorded] = field(factory=list)
     pinned: set[int] = field(factory=set)
 
@@ -102,7 +103,8 @@ class Model:
             kind: Literal["same", "set"] = (
                 "same" if key in current and same(current[key], value) else "set"
             )
-            return Change(key, kind, self.measure(key, value)[0])
+            previous = [current[key]] if key in current else []
+            return Change(key, kind, self.measure(key, value, previous)[0])
 
         made = tuple(change(key, changes[key]) for key in sorted(changes))
         seq = len(self.commits) + 1
@@ -123,7 +125,9 @@ class Model:
             if value is REMOVED:
                 state[key] = Version(key, commit.seq, REMOVED)
             else:
-                state[key] = Version(key, commit.seq, deepcopy(value), *self.measure(key, value))
+                previous = [before.value] if before and before.value is not REMOVED else []
+                measured = self.measure(key, value, previous)
+                state[key] = Version(key, commit.seq, deepcopy(value), *measured)
         self.commits.append(Recorded(commit.seq, commit, state))
 
     def retag(self, seq: int, tags: Collection[str]) -> None:

@@ -30,6 +30,7 @@ NAMES = [
     "LeastAccessed",
     "Oldest",
     "Preview",
+    "StoredSize",
     "Stub",
     "Thinning",
 ]
@@ -41,6 +42,7 @@ OTHER_SETTINGS: dict[str, dict[str, object]] = {
     "LeastAccessed": {"fraction": 0.1, "half_life": 50},
     "Oldest": {"fraction": 0.1},
     "Preview": {"max_value_size": "1 KiB", "characters": 20},
+    "StoredSize": {"level": 9},
     "Stub": {"max_value_size": "1 KiB"},
     "Thinning": {"fraction": 0.1},
 }

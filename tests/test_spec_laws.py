@@ -15,7 +15,7 @@ from backpack.spec.laws.law import AXES, CONTAINER
 def modelled() -> tuple[Backpack, Model]:
     """Return a Backpack to which something was done, and the model of it."""
     bp = Backpack()
-    model = Model(bp.code, lambda key, value: (len(bp.codec.encode(value, key)), None))
+    model = Model(bp.code, lambda key, value, previous: (len(bp.codec.encode(value, key)), None))
     model.record(bp.pack("k", [1]), {"k": [1]})
     model.record(bp.pack("k", 2, by="planner"), {"k": 2})
     model.record(bp.remove("k"), {"k": REMOVED})

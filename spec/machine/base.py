@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from random import seed
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -193,13 +193,16 @@ class Bench(RuleBasedStateMachine):
         backpack.subscribe(_failing)
         backpack.subscribe(self.hear)
 
-    def measure(self, key: str, value: object) -> tuple[int, Reference | None]:
-        """Return what the policies, asked directly, say of a value."""
+    def measure(
+        self, key: str, value: object, previous: Sequence[object] = ()
+    ) -> tuple[int, Reference | None]:
+        """Return what the policies, asked directly, say of a value; there may be one before it."""
         sizing, reference = self.backpack.sizing, self.backpack.reference
         if not isinstance(sizing, HostileSizing) or not isinstance(reference, HostileReference):
             raise TypeError("a machine's policies are hostile ones")
         encoded = self.backpack.codec.encode(value, key)
-        size = sizing.inner(NewValue(key, value, encoded))
+        before = next((self.backpack.codec.encode(each, key) for each in previous), None)
+        size = sizing.inner(NewValue(key, value, encoded, before))
         if self.saboteur.lenient:
             return size, None
         return size, reference.inner(SizedValue(key, value, encoded, size))
