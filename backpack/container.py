@@ -10,7 +10,7 @@ from backpack.codec import MsgpackCodec
 from backpack.engine import Engine
 from backpack.errors import UnknownKey, ValueUnavailable
 from backpack.labels import Labels, check_key, check_keys, check_labels, check_tags
-from backpack.policies import EncodedSize, Full, Oldest, Stub
+from backpack.policies import Delta, EncodedSize, Oldest, Stub
 from backpack.records import Unavailable
 from backpack.settings import Settings
 from backpack.snapshot import Snapshot, diff
@@ -57,7 +57,7 @@ class Backpack(MutableMapping[str, Any]):
         sizing: How many bytes is a value? Default: its encoded length.
         reference: Does history keep a value, or only a reference to it? Default: values up to
             100 KiB, or as large as a smaller budget, are kept.
-        storage: How are superseded values held? Default: as they are.
+        storage: How are superseded values held? Default: as what they differ in from newer ones.
         pruning: Which commits go? Default: the oldest fifth.
         codec: Turns values into bytes and back. Default: exact, safe, without pickle.
         clock: Tells the time of commits, in seconds since the epoch.
@@ -92,7 +92,7 @@ class Backpack(MutableMapping[str, Any]):
             max_history_size=budget,
             sizing=EncodedSize() if sizing is None else sizing,
             reference=Stub(min(100 * 1024, budget)) if reference is None else reference,
-            storage=Full() if storage is None else storage,
+            storage=Delta() if storage is None else storage,
             pruning=Oldest() if pruning is None else pruning,
             codec=MsgpackCodec() if codec is None else codec,
             clock=clock,

@@ -12,7 +12,7 @@ def preset_names() -> tuple[str, ...]:
     """The names of the presets, sorted.
 
     >>> preset_names()
-    ('default', 'high-frequency', 'long-running', 'short-lived')
+    ('default', 'high-frequency', 'long-chat', 'long-running', 'short-lived')
     """
     names = (file.name for file in files(__name__).iterdir())
     presets = {name.removesuffix(".yaml") for name in names if name.endswith(".yaml")}

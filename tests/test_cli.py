@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from backpack import cli
+from backpack.config import preset_names
 from backpack.replay import Replay
 from backpack.replay import replay as honest_replay
 from backpack.verify import Verification
@@ -156,17 +157,14 @@ def test_so_many_commits_are_verified(
 
 
 @pytest.mark.skipif(not AIRLINE.exists(), reason="the airline trace is not here")
-@pytest.mark.parametrize("preset", ["default", "long-running", "high-frequency", "short-lived"])
+@pytest.mark.parametrize("preset", preset_names())
 def test_a_real_agent_is_replayed_exactly(backpack: Backpack, preset: str) -> None:
-    """Every preset answers a long real run exactly, or refuses with everything before it exact."""
+    """Every preset keeps all of a long real run, exactly, in 8 MiB."""
     ran = backpack("run", AIRLINE, "--preset", preset, "--json", "--verify", 200)
 
     assert (0, 200) == (ran.json["wrong"], ran.json["verified"])
-    assert ran.json["peak_history_bytes"] <= ran.json["budget_bytes"]
-    if preset == "short-lived":
-        assert 3 == ran.code
-    else:
-        assert (0, 7_072) == (ran.code, ran.json["commits"])
+    assert (0, 7_072, 7_072) == (ran.code, ran.json["commits"], ran.json["retained"])
+    assert ran.json["peak_history_bytes"] <= 8 * 1024**2
 
 
 # --- what goes wrong ---------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from backpack.config import Use, load_file, load_preset, preset_names
 from backpack.errors import ConfigError
 from backpack.policies import (
     Compressed,
+    Delta,
     EncodedSize,
-    Full,
     KeepAll,
     KeepTagged,
     Oldest,
@@ -521,21 +521,21 @@ def test_arguments_for_a_strategy_object(file: Path) -> None:
             "agent.yaml",
             (
                 "no preset is called 'agent.yaml'; there are: default, high-frequency, "
-                "long-running, short-lived; or read a file of your own with from_file"
+                "long-chat, long-running, short-lived; or read a file of your own with from_file"
             ),
         ),
         (
             "../configs/zzz",
             (
                 "no preset is called '../configs/zzz'; there are: default, high-frequency, "
-                "long-running, short-lived; or read a file of your own with from_file"
+                "long-chat, long-running, short-lived; or read a file of your own with from_file"
             ),
         ),
         (
             None,
             (
                 "no preset is called nothing (null); there are: default, high-frequency, "
-                "long-running, short-lived; or read a file of your own with from_file"
+                "long-chat, long-running, short-lived; or read a file of your own with from_file"
             ),
         ),
     ],
@@ -556,7 +556,7 @@ def test_arguments_of_the_default() -> None:
         "max_history_size": 50 * MIB,
         "sizing": EncodedSize(),
         "reference": Stub(100 * 1024),
-        "storage": Full(),
+        "storage": Delta(),
         "pruning": Oldest(0.2),
     } == arguments
 

@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import MutableMapping
 from enum import StrEnum
+from random import Random
 from threading import Lock
 from typing import Any
 
@@ -64,11 +65,15 @@ class TestSeed:
         assert 1 == bp.memory_usage().references
 
     def test_10_000_packs_of_50_kb_stay_inside_50_mib(self) -> None:
-        """An hour of work stays in the budget; old commits are pruned, recent ones exact."""
+        """Unrelated values stay in the budget; old commits are pruned, recent ones exact."""
+
+        def value(seq: int) -> bytes:
+            return Random(seq).randbytes(50_000)  # noqa: S311
+
         bp = Backpack.from_preset("default")
         commits = []
-        for number in range(10_000):
-            commits.append(bp.pack("state", f"{number:06}" + "s" * 50_000))
+        for seq in range(1, 10_001):
+            commits.append(bp.pack("state", value(seq)))
             usage = bp.memory_usage()
             assert usage.history_bytes <= usage.peak_history_bytes <= 50 * 1024**2
         with pytest.raises(CommitPruned, match="was pruned to keep the history in its budget"):
@@ -76,6 +81,16 @@ class TestSeed:
         retained = bp.history()
         assert 800 < len(retained) < 1100
         for commit in retained[:800]:
+            assert value(commit.seq) == bp.snapshot(commit)["state"]
+
+    def test_10_000_values_that_are_much_alike_are_all_there(self) -> None:
+        """An hour in which each value is mostly the one before is kept whole, in a third of it."""
+        bp = Backpack.from_preset("default")
+        for number in range(10_000):
+            bp.pack("state", f"{number:06}" + "s" * 50_000)
+        assert 10_000 == len(bp.history())
+        assert bp.memory_usage().peak_history_bytes < 16 * 1024**2
+        for commit in bp.history()[::77]:
             assert f"{commit.seq - 1:06}" + "s" * 50_000 == bp.snapshot(commit)["state"]
 
 

@@ -22,6 +22,7 @@ REFERENCE = files(configs).joinpath("reference.yaml").read_text()
 TABLE = {
     "default": (100 * KIB, 50 * MIB, Use("oldest", {"fraction": 0.2})),
     "short-lived": (1 * MIB, 10 * MIB, Use("none")),
+    "long-chat": (1 * MIB, 50 * MIB, Use("oldest", {"fraction": 0.2})),
     "long-running": (50 * KIB, 50 * MIB, Use("oldest", {"fraction": 0.2})),
     "high-frequency": (10 * KIB, 100 * MIB, Use("least-accessed")),
 }
@@ -40,7 +41,8 @@ def test_table(name: str) -> None:
     config = load_preset(name)
     limit = getattr(config.strategies.reference, "max_value_size", None)
     assert TABLE[name] == (limit, config.max_history_size, config.pruning)
-    assert ("encoded", "stub", "full", "msgpack") == tuple(
+    sizing = "stored" if name == "long-chat" else "encoded"
+    assert (sizing, "stub", "delta", "msgpack") == tuple(
         use.name
         for use in (config.sizing, config.reference, config.storage, config.codec)
         if isinstance(use, Use)

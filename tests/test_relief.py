@@ -14,6 +14,7 @@ from backpack.policies import Full, Stub
 
 def full(pruning: Callable[[PruneRequest], Any], **settings: Any) -> Backpack:
     """Return a Backpack whose next pack must prune."""
+    settings = {"storage": Full()} | settings
     bp = Backpack(max_history_size=8192, reference=Stub(2000), pruning=pruning, **settings)
     while bp.memory_usage().headroom_bytes > 2500:
         bp.pack("k", f"{len(bp.history()):03}" * 300)
@@ -166,7 +167,7 @@ def test_a_policy_is_asked_until_it_fits() -> None:
         asked.append(len(request.candidates))
         return [list(request.candidates)[-1].id]
 
-    bp = Backpack(max_history_size=16_384, reference=Stub(8000), pruning=one)
+    bp = Backpack(max_history_size=16_384, reference=Stub(8000), storage=Full(), pruning=one)
     for number in range(200):
         bp.pack("k", number)
         if bp.memory_usage().headroom_bytes < 600:
