@@ -31,6 +31,8 @@ def entries_amiss(history: History, store: Store) -> Iterator[str]:
             yield f"The tail of {key!r} has entries that its chain has not."
         if any(each.form is not Form.RAW or each.base or each.dependents for each in tail.raw):
             yield f"The raw tail of {key!r} is not raw, or not by itself."
+        if sum(len(each.data) for each in tail.raw) != tail.size:
+            yield f"The raw tail of {key!r} is not of {tail.size:,} bytes."
         raw = sum(len(each.data) for each in members if each.form is Form.RAW)
         waiting = history.waiting.get(key, 0)
         if raw != waiting:

@@ -156,13 +156,17 @@ class Draft:
 
     def tail(self, tail: Tail, arriving: Iterable[Entry] = ()) -> Tail:
         """Return a chain's tail without the versions that went, with those that arrive."""
-        leader = tail.leader
-        while leader is not None and leader in self._heirs:
-            leader = self._heirs[leader]
-        if leader is not None and tail.leader is not None and leader.key != tail.leader.key:
-            leader = None  # An equal version of another key took over; it leads nothing here.
-        raw = (*(each for each in tail.raw if each not in self._heirs), *arriving)
-        return evolve(tail, leader=leader, raw=raw) if raw or leader is not None else EMPTY_TAIL
+        leader, raw, size = tail.leader, tail.raw, tail.size
+        if self._heirs:
+            leader = self._who_leads(tail)
+            raw = tuple(each for each in raw if each not in self._heirs)
+            size = sum(len(each.data) for each in raw)
+        for entry in arriving:
+            raw = (*raw, entry)
+            size += len(entry.data)
+        if leader is None and not raw:
+            return EMPTY_TAIL
+        return Tail(leader, tail.reach, raw, size)
 
     def group(self, tail: Tail) -> Tail:
         """Return a tail of which a group is made if it is long enough; its newest stay raw."""
@@ -182,13 +186,12 @@ class Draft:
 
     def raw_bytes(self, tail: Tail) -> int:
         """Return how many bytes a tail holds raw."""
-        raw = sum(len(entry.data) for entry in tail.raw)
         leader = tail.leader
         if leader is None:
-            return raw
+            return tail.size
         sketch = self._sketches.get(leader)
         is_raw = (leader if sketch is None else sketch).form is Form.RAW
-        return raw + len(leader.data) if is_raw else raw
+        return tail.size + len(leader.data) if is_raw else tail.size
 
     def finished(self) -> list[Rewritten]:
         """Return what every altered entry shall be, asking the storage policy where need be.
@@ -208,6 +211,15 @@ class Draft:
             for entry, sketch in self._sketches.items()
         ]
 
+    def _who_leads(self, tail: Tail) -> Entry | None:
+        """Return the leader of a tail, or who took its place in this chain."""
+        leader = tail.leader
+        while leader is not None and leader in self._heirs:
+            leader = self._heirs[leader]
+        if leader is not None and tail.leader is not None and leader.key != tail.leader.key:
+            return None  # An equal version of another key took over; it leads nothing here.
+        return leader
+
     def _closed(self, tail: Tail, kept: int) -> Tail:
         """Make groups of all but the newest raw versions of a tail, and return the new tail."""
         while len(tail.raw) > kept:
@@ -217,16 +229,17 @@ class Draft:
     def _grouped(self, tail: Tail, count: int) -> Tail:
         """Make a group of the oldest raw versions of a tail, and return the new tail."""
         closing, raw = tail.raw[:count], tail.raw[count:]
+        size = tail.size - sum(len(each.data) for each in closing)
         group = [entry for entry in reversed(closing) if not self._is_the_same(entry)]
         if not group:
-            return evolve(tail, raw=raw)
+            return evolve(tail, raw=raw, size=size)
         for newer, older in pairwise(group):
             self._lean(older, newer)
         reach = len(group)
         if tail.leader is not None and tail.reach + reach <= self._workshop.span:
             self._lean(tail.leader, group[-1])
             reach += tail.reach
-        return Tail(group[0], reach, raw)
+        return Tail(group[0], reach, raw, size)
 
     def _sketch(self, entry: Entry) -> _Sketch:
         sketch = self._sketches.get(entry)

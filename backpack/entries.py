@@ -77,11 +77,13 @@ class Tail:
         leader: The leader of the newest group; None before the first group.
         reach: How many versions reach the ground by it, itself among them.
         raw: The versions since, oldest first, which lean on nothing and nothing on them.
+        size: How many bytes these are.
     """
 
     leader: Entry | None = None
     reach: int = 0
     raw: tuple[Entry, ...] = ()
+    size: int = 0
 
 
 #: The tail of a chain without entries.

@@ -61,6 +61,8 @@ class _Search:
 
         Both ends first; then what stands in the middle of the rest is looked for.
         """
+        if stop - start < _LEAST or last - first < _LEAST:
+            return
         ahead = _common(self.text, start, stop, self.base, first, last)
         if ahead >= _LEAST:
             self.found.append((start, first, ahead))
@@ -120,6 +122,8 @@ def _common(text: bytes, start: int, stop: int, base: bytes, first: int, last: i
     """Return how many bytes ``text[start:stop]`` and ``base[first:last]`` start alike with."""
     most = min(stop - start, last - first)
     view = memoryview(text)
+    if base.startswith(view[start : start + most], first):
+        return most
     same, step = 0, _ANCHOR
     while same + step <= most and base.startswith(
         view[start + same : start + same + step], first + same
@@ -127,7 +131,7 @@ def _common(text: bytes, start: int, stop: int, base: bytes, first: int, last: i
         same += step
         step *= 2
     # The first that differs is within the next step.
-    short = min(same + step, most + 1)
+    short = min(same + step, most)
     while short - same > 1:
         middle = (same + short) // 2
         if base.startswith(view[start + same : start + middle], first + same):
@@ -141,13 +145,15 @@ def _common_end(text: bytes, start: int, stop: int, base: bytes, first: int, las
     """Return how many bytes ``text[start:stop]`` and ``base[first:last]`` end alike with."""
     most = min(stop - start, last - first)
     view = memoryview(text)
+    if base.startswith(view[stop - most : stop], last - most):
+        return most
     same, step = 0, _ANCHOR
     while same + step <= most and base.startswith(
         view[stop - same - step : stop - same], last - same - step
     ):
         same += step
         step *= 2
-    short = min(same + step, most + 1)
+    short = min(same + step, most)
     while short - same > 1:
         middle = (same + short) // 2
         if base.startswith(view[stop - middle : stop - same], last - middle):
