@@ -110,8 +110,9 @@ def regroup(
             end(key, draft.close if key in changed else draft.press)
             if plan.raw_bytes <= draft.share:
                 break
-    plan.rewritten = draft.finished()
-    plan.history_bytes += sum(len(new.data) - len(new.entry.data) for new in plan.rewritten)
+    held_anew = draft.finished()
+    plan.history_bytes += sum(len(new.data) - len(new.entry.data) for new in held_anew)
+    plan.rewritten = [*held_anew, *draft.released()]
     plan.marks = draft.marks
 
 

@@ -211,6 +211,13 @@ class Draft:
             for entry, sketch in self._sketches.items()
         ]
 
+    def released(self) -> list[Rewritten]:
+        """Return that those that went hold nothing and nobody.
+
+        Two that lean on each other are a cycle: their memory would wait for the collector.
+        """
+        return [Rewritten(entry, Form.RAW, b"", None, (), None) for entry in self._heirs]
+
     def _who_leads(self, tail: Tail) -> Entry | None:
         """Return the leader of a tail, or who took its place in this chain."""
         leader = tail.leader
