@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import fields_dict
 
 from backpack.audit_entries import entries_amiss
-from backpack.budget import commit_cost, held_cost, names_of, recount
+from backpack.budget import (
+    COMMIT_BYTES,
+    EMPTY_BYTES,
+    INHERITED_BYTES,
+    held_cost,
+    record_cost,
+    recount,
+    remarks_cost,
+)
+from backpack.commits import NOTHING
 from backpack.entries import Entry
 from backpack.history import TOMBSTONE
 from backpack.records import Reference
@@ -31,8 +40,8 @@ T = TypeVar("T")
 #: A version's places in the two columns of its chain.
 _SLOT_BYTES = 16
 
-#: What the empty tables of a new history take, in bytes.
-_EMPTY_BYTES = 1024
+#: What tables of a few entries may take ahead of their charge, in bytes.
+_AHEAD_BYTES = 512
 
 #: The identities of what the interpreter has once, whoever refers to it.
 _SINGLE = frozenset(map(id, (None, True, False, (), "set", "same", "removed", *range(-5, 257))))
@@ -56,7 +65,8 @@ def audit(backpack: Backpack) -> list[str]:
     with engine.lock:
         engine.history.settle()
         history = engine.history
-        return [
+        # What is read from columns that are wrong would tell of nothing.
+        return list(_columns(history)) or [
             *_accounts(history),
             *_names(history),
             *_order(history),
@@ -98,11 +108,12 @@ def sizes_owned(backpack: Backpack) -> dict[str, int]:
     with engine.lock:
         engine.history.settle()
         history = engine.history
-        sizes = [commit_cost(each.commit, len(each.owned)) for each in history.retained]
+        commits = history.commits
+        sizes = [record_cost(commits, seq, len(commits.inherited_by(seq))) for seq in commits.seqs]
         for chain in history.chains.values():
             for seq, held in zip(chain.seqs, chain.held, strict=True):
-                sizes[bisect_left(history.seqs, seq)] += held_cost(held)
-        return {each.commit.id: size for each, size in zip(history.retained, sizes, strict=True)}
+                sizes[bisect_left(commits.seqs, seq)] += held_cost(held)
+        return {commit.id: size for commit, size in zip(commits, sizes, strict=True)}
 
 
 def some(them: Sequence[T], most: int | None) -> Sequence[T]:
@@ -124,8 +135,7 @@ def real_bytes(history: History) -> int:
     Walks the object graph and adds up what the interpreter says of each object, shared ones
     once.
     """
-    parts = [history.chains, history.seqs, history.retained, history.names]
-    parts += [history.marks, history.waiting]
+    parts = [history.chains, history.commits, history.names, history.marks, history.waiting]
     return real_size(parts, *history.current)
 
 
@@ -162,22 +172,29 @@ def _whole(engine: Engine) -> Iterator[str]:
     held = [part for owner in owners for part in vars(owner).values()]
     real = real_size(held, *owners, *others, *policies, *history.current)
     account = history.history_bytes
-    if real > 1.10 * account + _EMPTY_BYTES:
+    if real > 1.10 * account + _AHEAD_BYTES:
         yield f"The history takes {real:,} bytes of memory, its account says {account:,}."
 
 
 def _memory(history: History, most: int | None) -> Iterator[str]:
-    """What each version and each commit is charged covers what it takes, to a tenth."""
+    """What versions, commits and remarks are charged covers what they take, to a tenth."""
     for key, chain in history.chains.items():
         for held in some(chain.held, most):
             size, cost = _held_size(held) + _SLOT_BYTES, held_cost(held)
             if size > 1.10 * cost:
                 yield f"A version of {key!r} takes {size:,} bytes, and is charged {cost:,}."
-    for retained in some(history.retained, most):
-        commit, cost = retained.commit, commit_cost(retained.commit, len(retained.owned))
-        size = real_size(retained, commit.origin, *names_of(commit), *retained.owned)
+    commits = history.commits
+    size = sum(map(getsizeof, (*commits.columns, commits.heirs, commits.inherited)))
+    cost = COMMIT_BYTES * len(commits) + INHERITED_BYTES * len(commits.heirs) + EMPTY_BYTES
+    if size > 1.10 * cost:
+        yield f"The columns of the commits take {size:,} bytes, and are charged {cost:,}."
+    for seq in some(list(commits.remarks), most):
+        remarks = commits.remarks[seq]
+        changed = [change.key for change in remarks.changes or ()]
+        size = real_size(remarks, *changed, *remarks.tags)
+        cost = remarks_cost(remarks)
         if size > 1.10 * cost:
-            yield f"Commit {commit.seq} takes {size:,} bytes, and is charged {cost:,}."
+            yield f"What is odd about commit {seq} takes {size:,} bytes, and is charged {cost:,}."
 
 
 def _held_size(held: object) -> int:
@@ -196,7 +213,7 @@ def _accounts(history: History) -> Iterator[str]:
         "current_bytes": sum(len(each.encoded) for each in history.current.values()),
         "versions": len(held),
         "references": sum(isinstance(each, Reference) for each in held),
-        "pins": sum(retained.pinned for retained in history.retained),
+        "pins": sum(history.commits.columns.pinned),
     }
     for name, count in counted.items():
         running = getattr(history, name)
@@ -207,28 +224,49 @@ def _accounts(history: History) -> Iterator[str]:
 def _names(history: History) -> Iterator[str]:
     """The table of names has those that are mentioned, and counts how often."""
     uses = Counter(history.chains.keys())
-    for retained in history.retained:
-        commit = retained.commit
+    for commit in history.commits:
         uses.update([*commit.keys, *commit.tags])
         uses.update([] if commit.by is None else [commit.by])
-    counted = {name: number for name, (_, number) in history.names.items()}
+    counted = {name: number for name, (_, number) in history.names.known.items()}
     if counted != uses:
         wrong = sorted(counted.items() ^ uses.items())
         yield f"The table of names does not count what is used: {wrong[:4]}."
 
 
+def _columns(history: History) -> Iterator[str]:
+    """The columns of the commits are as long as each other and say nothing impossible."""
+    commits, columns, names = history.commits, history.commits.columns, history.names
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        yield f"The columns of the commits are {lengths}."
+    if not set(commits.remarks) | set(commits.heirs) <= set(commits.seqs):
+        yield "There are remarks on, or heirs that are, commits that are not retained."
+    if len(commits.heirs) != len(commits.inherited) or list(commits.heirs) != sorted(commits.heirs):
+        yield "The columns of inherited keys are not aligned, or not in order."
+    if NOTHING in commits.remarks.values():
+        yield "There are remarks that say nothing."
+    if {number: name for name, (number, _) in names.known.items()} != names.texts:
+        yield "The numbers of names do not lead back to them."
+    if any(number >= names.given for number in names.texts):
+        yield "A name has a number that is still to be given."
+    if not set(columns.key) | set(columns.by) <= {*names.texts, -1}:
+        yield "A commit mentions a number that no name has."
+    several = {seq for seq, each in commits.remarks.items() if each.changes is not None}
+    if several != {seq for seq, key in zip(commits.seqs, columns.key, strict=False) if key == -1}:
+        yield "A commit has changes in its row and in its remarks, or none at all."
+
+
 def _order(history: History) -> Iterator[str]:
     """The columns are aligned and ascending, and no chain is empty or starts with a removal."""
-    if [retained.commit.seq for retained in history.retained] != history.seqs:
-        yield "The numbers of the retained commits are not those of their records."
-    if history.seqs != sorted(set(history.seqs)):
+    seqs = history.commits.seqs
+    if list(seqs) != sorted(set(seqs)):
         yield "The retained commits are not in order."
-    if (history.seqs[-1] if history.seqs else 0) != history.made:
+    if (seqs[-1] if seqs else 0) != history.made:
         yield "The newest commit is not retained."
     for key, chain in history.chains.items():
         if not len(chain.seqs) == len(chain.held) > 0:
             yield f"The columns of the chain of {key!r} are {len(chain.seqs)}, {len(chain.held)}."
-        elif chain.seqs != sorted(set(chain.seqs)):
+        elif list(chain.seqs) != sorted(set(chain.seqs)):
             yield f"The chain of {key!r} is not in order."
         elif chain.held[0] is TOMBSTONE:
             yield f"The chain of {key!r} starts with a removal."
@@ -238,12 +276,14 @@ def _order(history: History) -> Iterator[str]:
 
 def _ownership(history: History) -> Iterator[str]:
     """Every version is owned by the first retained commit that sees it, and only by that."""
-    owners = {(key, retained.commit.seq) for retained in history.retained for key in retained.owned}
-    if len(owners) != sum(len(retained.owned) for retained in history.retained):
+    commits, seqs = history.commits, history.commits.seqs
+    owned = [(key, seq) for index, seq in enumerate(seqs) for key in commits.owned(index)]
+    owners = set(owned)
+    if len(owners) != len(owned):
         yield "A commit owns a key twice."
     versions = [(key, seq) for key, chain in history.chains.items() for seq in chain.seqs]
     versions += [(key, current.seq) for key, current in history.current.items()]
     for key, seq in versions:
-        index = bisect_left(history.seqs, seq)
-        if index == len(history.seqs) or (key, history.seqs[index]) not in owners:
+        index = bisect_left(seqs, seq)
+        if index == len(seqs) or (key, seqs[index]) not in owners:
             yield f"The version of {key!r} that commit {seq} set is owned by nobody."

@@ -8,35 +8,42 @@ to at most 1.10 times the account.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from backpack.commits import NOTHING
 from backpack.entries import Entry
 from backpack.records import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from backpack.history import Held, History, Retained
+    from backpack.commits import Commits, Remarks
+    from backpack.history import Held, History
     from backpack.records import Commit
 
 __all__ = [
     "CHAIN_BYTES",
     "CHANGE_BYTES",
     "COMMIT_BYTES",
+    "EMPTY_BYTES",
     "ENTRY_BYTES",
+    "INHERITED_BYTES",
     "MINIMUM_BUDGET",
     "NAME_BYTES",
-    "OWNED_BYTES",
+    "PLACE_BYTES",
     "REFERENCE_BYTES",
-    "TAGS_BYTES",
+    "REMARKS_BYTES",
+    "TUPLE_BYTES",
     "VERSION_BYTES",
-    "commit_cost",
     "held_cost",
     "name_cost",
     "names_of",
     "owned_cost",
+    "record_cost",
     "recount",
+    "remarks_cost",
     "text_cost",
 ]
 
@@ -44,25 +51,35 @@ __all__ = [
 _ASCII_BYTES: Final = 49
 _UNICODE_BYTES: Final = 78
 
-#: A retained commit: its record, its number and time, its place in the two columns.
-COMMIT_BYTES = 320
-#: One changed key in a commit record, and its size.
-CHANGE_BYTES = 112
-#: One key that a commit owns.
-OWNED_BYTES = 8
-#: The tags of a commit, beside their places, if it has any.
-TAGS_BYTES = 40
+#: A history with nothing in it: its tables and the columns of its commits, with the room they take
+#: ahead as they begin to grow.
+EMPTY_BYTES = 2048
+#: A retained commit: its places in the nine columns, and the sixteenth they take ahead.
+COMMIT_BYTES = 64
+#: What is out of the ordinary about a commit: the record of it, its slot in the table, the
+#: commit's number there.
+REMARKS_BYTES = 176
+#: Several changes there, or tags: their tuple.
+TUPLE_BYTES = 56
+#: One of them: its place in the tuple.
+PLACE_BYTES = 8
+#: One of several changes: its record and its size.
+CHANGE_BYTES = 104
+#: A key that a commit inherited: its places in two columns, which may be half empty.
+INHERITED_BYTES = 24
 #: A superseded version: its place in the two columns of the chain, and the header and rounding
 #: of its bytes object.
 VERSION_BYTES = 64
 #: An entry, beside its version: its record, its number, its hash and the slot in the table of
 #: those, its place in what its base knows of it, or in the tail.
 ENTRY_BYTES = 288
-#: A reference in place of a value, its texts aside.
-REFERENCE_BYTES = 96
-#: A key's chain: two lists, the record that holds them, its slot in the table.
-CHAIN_BYTES = 360
-#: A key, node or tag: its slot in the table, its text aside.
+#: A reference in place of a value: its record and its size, less the header of the bytes that it
+#: stands for; its texts aside.
+REFERENCE_BYTES = 56
+#: A key's chain: a list and an array, the record that holds them, its slot in the table.
+CHAIN_BYTES = 320
+#: A key, node or tag: its slots in two tables, which are two thirds full at most, its number and
+#: uses; its text aside.
 NAME_BYTES = 176
 
 #: The least that can be a budget: room for the head and one commit before it.
@@ -94,11 +111,16 @@ def held_cost(held: Held) -> int:
     return VERSION_BYTES
 
 
-def commit_cost(commit: Commit, owned: int) -> int:
-    """Return what a retained commit that owns so many keys takes, names aside, in bytes."""
-    note = 0 if commit.note is None else text_cost(commit.note)
-    labels = OWNED_BYTES * (owned + len(commit.tags)) + (TAGS_BYTES if commit.tags else 0)
-    return COMMIT_BYTES + CHANGE_BYTES * len(commit.changes) + labels + note
+def remarks_cost(remarks: Remarks) -> int:
+    """Return what a commit takes for what is out of the ordinary, names aside, in bytes."""
+    if remarks is NOTHING:
+        return 0
+    note = 0 if remarks.note is None else text_cost(remarks.note)
+    changes = remarks.changes or ()
+    total = REMARKS_BYTES + CHANGE_BYTES * len(changes) + note
+    for places in (changes, remarks.tags):
+        total += TUPLE_BYTES + PLACE_BYTES * len(places) if places else 0
+    return total
 
 
 def name_cost(name: str) -> int:
@@ -118,23 +140,32 @@ def names_of(commit: Commit) -> Iterator[str]:
 def recount(history: History) -> int:
     """Return what history takes, counted from scratch: what the running account must equal."""
     names: Counter[str] = Counter(history.chains.keys())
-    total = 0
-    for retained in history.retained:
-        names.update(names_of(retained.commit))
-        total += commit_cost(retained.commit, len(retained.owned))
+    commits = history.commits
+    total = EMPTY_BYTES + COMMIT_BYTES * len(commits) + INHERITED_BYTES * len(commits.inherited)
+    total += sum(map(remarks_cost, commits.remarks.values()))
+    for commit in commits:
+        names.update(names_of(commit))
     for chain in history.chains.values():
         total += CHAIN_BYTES + sum(map(held_cost, chain.held))
     return total + sum(map(name_cost, names))
 
 
-def owned_cost(history: History, retained: Retained) -> int:
+def record_cost(commits: Commits, seq: int, inherited: int) -> int:
+    """Return what a retained commit that inherited so many keys takes itself, names aside."""
+    remarks = remarks_cost(commits.remarks[seq]) if seq in commits.remarks else 0
+    return COMMIT_BYTES + remarks + INHERITED_BYTES * inherited
+
+
+def owned_cost(history: History, index: int) -> int:
     """Return what history holds on a commit's behalf: its record and the versions it owns."""
-    seq = retained.commit.seq
-    total = commit_cost(retained.commit, len(retained.owned))
-    for key in retained.owned:
-        chain = history.chains.get(key)
-        current = history.current.get(key)
+    chains, currents, seq = history.chains, history.current, history.commits.seqs[index]
+    own, inherited = history.commits.own(index), history.commits.inherited_by(seq)
+    total = record_cost(history.commits, seq, len(inherited))
+    for key in (*own, *inherited):
+        chain, current = chains.get(key), currents.get(key)
         if chain is not None and (current is None or current.seq > seq):
-            setter, held = chain.at(seq)
-            total += held_cost(held) if setter else 0  # A removal of nothing is not held.
+            at = bisect_right(chain.seqs, seq) - 1
+            total += (
+                held_cost(chain.held[at]) if at >= 0 else 0
+            )  # A removal of nothing is not held.
     return total

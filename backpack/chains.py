@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import chain as chain_of
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def rebuild(
         length = len(chain.seqs) - len(freed)
         spans = runs(freed)
         for column, items in (
-            (chain.seqs, [seq for seq, _ in entries]),
+            (chain.seqs, array("q", [seq for seq, _ in entries])),
             (chain.held, [held for _, held in entries]),
         ):
             plan.splices += without(column, spans)
@@ -121,7 +122,8 @@ def _start_chain(
 ) -> None:
     """Make a key's chain, unless all there is to put in is a removal of nothing."""
     if entries and entries[0][1] is not TOMBSTONE:
-        plan.chains[key] = Chain([seq for seq, _ in entries], [held for _, held in entries])
+        seqs = array("q", [seq for seq, _ in entries])
+        plan.chains[key] = Chain(seqs, [held for _, held in entries])
         plan.history_bytes += CHAIN_BYTES
         uses[key] += 1
         for _, held in entries:

@@ -357,8 +357,7 @@ class Backpack(MutableMapping[str, Any]):
         """The newest commit, or None before the first."""
         with self._engine.lock:
             self._engine.history.settle()
-            head = self._engine.history.head
-            return None if head is None else head.commit
+            return self._engine.history.head
 
     def history(self, key: str | None = None) -> list[Commit]:
         """Return the retained commits, newest first.
@@ -368,10 +367,9 @@ class Backpack(MutableMapping[str, Any]):
         """
         with self._engine.lock:
             self._engine.history.settle()
-            commits = [retained.commit for retained in reversed(self._engine.history.retained)]
-        if key is None:
-            return commits
-        return [commit for commit in commits if key in commit.keys]
+            commits = self._engine.history.commits
+            indexes = range(len(commits)) if key is None else commits.changing(key)
+            return [commits[index] for index in reversed(indexes)]
 
     def snapshot(self, commit: Commit | str) -> Snapshot:
         """Open the state as of a retained commit, to be read on demand.
@@ -386,7 +384,8 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            return Snapshot(engine.reader, engine.reader.touch(commit).commit)
+            index = engine.reader.touch(commit)
+            return Snapshot(engine.reader, engine.history.commits.known_of(index))
 
     def diff(self, a: Commit | str, b: Commit | str | None = None) -> Diff:
         """Return what changed from one retained commit to another.
@@ -415,8 +414,9 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            retained = engine.reader.find(commit)
-            return engine.amend(retained, tags=check_tags((*retained.commit.tags, *tags)))
+            index = engine.reader.find(commit)
+            before = engine.history.commits[index].tags
+            return engine.amend(index, tags=check_tags((*before, *tags)))
 
     def untag(self, commit: Commit | str, *tags: str) -> Commit:
         """Take tags off a retained commit; return its new record.
@@ -428,9 +428,9 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            retained = engine.reader.find(commit)
-            left = tuple(tag for tag in retained.commit.tags if tag not in tags)
-            return engine.amend(retained, tags=left)
+            index = engine.reader.find(commit)
+            before = engine.history.commits[index].tags
+            return engine.amend(index, tags=tuple(tag for tag in before if tag not in tags))
 
     def pin(self, commit: Commit | str) -> Commit:
         """Keep a commit whatever the pruning policy says; return its record.
@@ -562,8 +562,7 @@ class Backpack(MutableMapping[str, Any]):
     # --- helpers -------------------------------------------------------------------------
 
     def _head_id(self) -> str:
-        head = self._engine.history.head
-        return f"1-{self._engine.code}" if head is None else head.commit.id
+        return f"{self._engine.history.made or 1}-{self._engine.code}"
 
     def _set_pinned(self, commit: Commit | str, *, pinned: bool) -> Commit:
         engine = self._engine

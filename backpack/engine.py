@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
+from backpack.commits import NOTHING
 from backpack.errors import BudgetError, PolicyError, UnknownKey
 from backpack.events import Events
 from backpack.guard import Guard, name_of
 from backpack.history import Current, History
 from backpack.ids import new_code
-from backpack.plan import Amendment, Proposal, Step
+from backpack.proposal import Amendment, Proposal, Step
 from backpack.reader import Reader
 from backpack.records import (
     Change,
@@ -39,7 +40,7 @@ from backpack.wording import described
 if TYPE_CHECKING:
     from collections.abc import Iterable, KeysView, Mapping
 
-    from backpack.history import Held, Retained
+    from backpack.history import Held
     from backpack.labels import Labels
     from backpack.protocols import (
         ReferencePolicy,
@@ -82,7 +83,7 @@ class Engine:
         self.lock = RLock()
         self.guard = Guard()
         self.events = Events()
-        self.history = History()
+        self.history = History(self.code)
         self.store = Store(settings.storage, self.guard)
         self.reader = Reader(self.history, settings.codec, self.store, self.lock, self.code)
 
@@ -144,29 +145,30 @@ class Engine:
             self.guard.check()
             self.history.settle()
             try:
-                proposal = self._propose(staged, labels)
-                events = self._apply(proposal)
+                commit, steps = self._propose(staged, labels)
+                events = self._apply(Proposal(commit, steps))
             except (BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error, tuple(staged))])
                 raise
-            commit = self.history.retained[-1].commit
-            events += _references(commit, proposal.steps)
+            events += _references(commit, steps)
             if self.events:
                 events.append(Committed(commit))
         if events:
             self.events.emit(events)
         return commit
 
-    def _propose(self, staged: Mapping[str, Staged | None], labels: Labels) -> Proposal:
+    def _propose(
+        self, staged: Mapping[str, Staged | None], labels: Labels
+    ) -> tuple[Commit, list[Step]]:
         """Work out what staged values change, and ready what they supersede for history."""
-        history = self.history
+        history, interned = self.history, self.history.names.interned
         # First of all, since a clock may be anybody's: it may pack, or take its time.
         timestamp = self._now()
         seq = history.made + 1
         changes: list[Change] = []
         steps: list[Step] = []
         for name, value in staged.items():
-            key = self._interned(name)
+            key = interned(name)
             before = history.current.get(key)
             if value is None:
                 if before is not None:
@@ -184,16 +186,16 @@ class Engine:
             seq=seq,
             timestamp=timestamp,
             changes=tuple(changes),
-            by=None if labels.by is None else self._interned(labels.by),
-            tags=tuple(map(self._interned, labels.tags)),
+            by=None if labels.by is None else interned(labels.by),
+            tags=tuple(map(interned, labels.tags)),
             note=labels.note,
         )
-        return Proposal(commit, steps)
+        return commit, steps
 
     def amend(
-        self, retained: Retained, *, tags: tuple[str, ...] | None = None, pinned: bool | None = None
+        self, index: int, *, tags: tuple[str, ...] | None = None, pinned: bool | None = None
     ) -> Commit:
-        """Give a retained commit other tags, or pin or unpin it.
+        """Give the retained commit at an index other tags, or pin or unpin it.
 
         Raises:
             BudgetError: The tags do not fit, and nothing more is given up for them.
@@ -201,12 +203,14 @@ class Engine:
         """
         with self.lock:
             self.guard.check()
-            commit = retained.commit
+            commits = self.history.commits
+            commit, before = commits[index], commits.remarks.get(commits.seqs[index], NOTHING)
             if tags is not None:
-                commit = evolve(commit, tags=tuple(map(self._interned, tags)))
-            stays = retained.pinned if pinned is None else pinned
+                commit = evolve(commit, tags=tuple(map(self.history.names.interned, tags)))
+            stays = bool(commits.columns.pinned[index]) if pinned is None else pinned
+            remarks = evolve(before, tags=commit.tags)
             try:
-                events = self._apply(Proposal(amended=(Amendment(retained, commit, stays),)))
+                events = self._apply(Proposal(amended=(Amendment(commit.seq, remarks, stays),)))
             except (BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error)])
                 raise
@@ -248,11 +252,6 @@ class Engine:
         if superseded.reference is not None:
             return superseded.reference
         return self.store.arriving(key, superseded.seq, superseded.encoded)
-
-    def _interned(self, name: str) -> str:
-        """Return the one object the history keeps for equal names."""
-        known = self.history.names.get(name)
-        return name if known is None else known[0]
 
 
 # Not in line: a loop inside a ``with`` can be interrupted where CPython 3.12 and later no longer

@@ -18,21 +18,27 @@ after it, never between.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, field, frozen
 
+from backpack.budget import EMPTY_BYTES
+from backpack.commits import Commits
 from backpack.entries import EMPTY_TAIL, Entry, Tail
-from backpack.records import Commit, Reference
+from backpack.names import Names
+from backpack.records import Reference
+from backpack.splices import fitted, is_roomy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from backpack.plan import Plan
+    from backpack.records import Commit
 
-__all__ = ["TOMBSTONE", "Chain", "Current", "Held", "History", "Retained", "Tombstone"]
+__all__ = ["TOMBSTONE", "Chain", "Current", "Held", "History", "Tombstone"]
 
 
 class Tombstone(Enum):
@@ -75,7 +81,7 @@ class Chain:
         tail: Its newest end, where versions that lean on each other are made a group.
     """
 
-    seqs: list[int] = field(factory=list)
+    seqs: array[int] = field(factory=lambda: array("q"))
     held: list[Held] = field(factory=list)
     tail: Tail = EMPTY_TAIL
 
@@ -84,36 +90,22 @@ class Chain:
         index = bisect_right(self.seqs, seq) - 1
         return (self.seqs[index], self.held[index]) if index >= 0 else (0, TOMBSTONE)
 
-
-@define(eq=False)
-class Retained:
-    """A commit that snapshots still answer for.
-
-    Attributes:
-        commit: Its public record.
-        owned: The keys that changed since the retained commit before it.
-        pinned: Whether it must stay.
-        accesses: How often a snapshot of it was opened, read or diffed.
-        last_access: The number of the newest commit at the last access.
-    """
-
-    commit: Commit
-    owned: tuple[str, ...]
-    last_access: int
-    accesses: int = 0
-    pinned: bool = False
+    def copied(self) -> Chain:
+        """Return a copy whose columns take no more room than their items."""
+        return Chain(self.seqs[:], self.held[:], self.tail)
 
 
 class History:
     """The current state, the chains, and the retained commits, with their running account.
 
+    Args:
+        origin: The code of the Backpack whose history it is.
+
     Attributes:
         current: ``{key: Current}`` of the keys that exist.
         chains: ``{key: Chain}`` of the keys with superseded versions.
-        seqs: The numbers of the retained commits, ascending.
-        retained: The retained commits, in the same order.
-        names: ``{name: (name, uses)}`` of the keys, nodes and tags that chains and retained
-            commits mention. Equal names are one object, paid for once.
+        names: The keys, nodes and tags that chains and retained commits mention.
+        commits: The retained commits.
         marks: ``{fingerprint: entry}`` of the entries that an equal version is to find.
         waiting: ``{key: bytes}`` that the tail of its chain holds raw, if any; the longest
             unchanged first.
@@ -127,18 +119,17 @@ class History:
         raw_bytes: How many bytes the tails of all chains hold raw.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, origin: str) -> None:
         self.current: dict[str, Current] = {}
         self.chains: dict[str, Chain] = {}
-        self.seqs: list[int] = []
-        self.retained: list[Retained] = []
-        self.names: dict[str, tuple[str, int]] = {}
+        self.names = Names()
+        self.commits = Commits(origin, self.names)
         self.marks: dict[int, Entry] = {}
         self.waiting: dict[str, int] = {}
         self.made = 0
         self.pins = 0
-        self.history_bytes = 0
-        self.peak_bytes = 0
+        self.history_bytes = EMPTY_BYTES
+        self.peak_bytes = EMPTY_BYTES
         self.current_bytes = 0
         self.versions = 0
         self.references = 0
@@ -146,22 +137,9 @@ class History:
         self._pending: Plan | None = None
 
     @property
-    def head(self) -> Retained | None:
+    def head(self) -> Commit | None:
         """The newest commit; always retained."""
-        return self.retained[-1] if self.retained else None
-
-    def find(self, seq: int) -> Retained | None:
-        """Return the retained commit with this number, if it is one.
-
-        O(1) where no newer commit was pruned, O(log commits) otherwise.
-        """
-        # Where no newer commit is missing, this is its place; otherwise it lies behind.
-        index = max(0, len(self.seqs) - 1 - (self.made - seq))
-        if index < len(self.seqs) and self.seqs[index] != seq:
-            index = bisect_left(self.seqs, seq, index)
-        if index < len(self.seqs) and self.seqs[index] == seq:
-            return self.retained[index]
-        return None
+        return self.commits[-1] if self.commits else None
 
     def version_at(self, key: str, seq: int) -> tuple[int, Current | Held]:
         """Return what stood under ``key`` at commit ``seq``, and the number of who set it.
@@ -199,6 +177,8 @@ class History:
             if len(splice.column) == splice.length:
                 splice.column[splice.first : splice.behind] = splice.items
             plan.done += 1
+        if plan.arrived is not None:
+            self.commits.append(plan.arrived, plan.staying)
         for key, current in plan.current:
             if current is None:
                 self.current.pop(key, None)
@@ -224,17 +204,17 @@ class History:
             self.waiting.pop(key, None)
             if raw:
                 self.waiting[key] = raw
-        for retained, owned in plan.inherited:
-            retained.owned = owned
-        for retained, commit, pinned in plan.amended:
-            retained.commit = commit
-            retained.pinned = pinned
-        for name, uses in plan.names.items():
-            if uses:
-                self.names[name] = (self.names.get(name, (name, 0))[0], uses)
+        for seq, remarks in plan.remarks.items():
+            if remarks is None:
+                self.commits.remarks.pop(seq, None)
             else:
-                self.names.pop(name, None)
-        self._shrink(plan)
+                self.commits.remarks[seq] = remarks
+        for seq, pinned in plan.pinned.items():
+            self.commits.columns.pinned[bisect_left(self.commits.seqs, seq)] = pinned
+        self.names.put(plan.names)
+        self.names.given = plan.given
+        if plan.prunes or plan.arrived is None:
+            self._shrink(plan)
         self.made = plan.made
         self.pins = plan.pins
         self.history_bytes = plan.history_bytes
@@ -246,12 +226,17 @@ class History:
         self._pending = None
 
     def _shrink(self, plan: Plan) -> None:
-        """Give back what tables keep when most of their entries are gone."""
-        if len(plan.names) > len(self.names):
-            self.names = dict(self.names)
-        if len(plan.chains) > len(self.chains):
-            self.chains = dict(self.chains)
-        if len(plan.marks) > len(self.marks):
-            self.marks = dict(self.marks)
-        if len(plan.waiting) > len(self.waiting):
-            self.waiting = dict(self.waiting)
+        """Give back the room that tables and columns keep of what is gone."""
+        self.names.shrink()
+        self.chains = fitted(self.chains)
+        self.marks = fitted(self.marks)
+        self.waiting = fitted(self.waiting)
+        self.commits.remarks = fitted(self.commits.remarks)
+        if is_roomy(self.commits.seqs):
+            self.commits.columns = self.commits.columns.copied()
+        if is_roomy(self.commits.heirs):
+            self.commits.heirs = self.commits.heirs[:]
+        for key in plan.cut:
+            chain = self.chains.get(key)
+            if chain is not None and is_roomy(chain.seqs):
+                self.chains[key] = chain.copied()

@@ -34,4 +34,7 @@ def parse_id(text: str) -> tuple[int, str] | None:
     True
     """
     match = _ID.fullmatch(text)
-    return None if match is None else (int(match[1]), match[2])
+    if match is None:
+        return None
+    number, code = match.groups()
+    return int(number), code

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from backpack.errors import InvalidKey
+from backpack.unicode import is_unicode
 from backpack.wording import described
 
 __all__ = ["Labels", "check_key", "check_keys", "check_labels", "check_tags"]
@@ -29,7 +30,7 @@ def check_key(key: object) -> str:
     plain = key if type(key) is str else str.__str__(key) if isinstance(key, str) else ""
     if not plain:
         raise InvalidKey(f"a key must be a non-empty string, not {described(key)}")
-    if not _is_unicode(plain):
+    if not is_unicode(plain):
         raise InvalidKey(
             f"a key must be valid Unicode, without lone surrogates, not {described(plain)}"
         )
@@ -78,18 +79,8 @@ def _text(text: object, name: str, expected: str, *, empty: bool = False) -> str
     plain = text if type(text) is str else str.__str__(text) if isinstance(text, str) else None
     if plain is None or not (plain or empty):
         raise TypeError(f"{name} must be {expected}, not {described(text)}")
-    if not _is_unicode(plain):
+    if not is_unicode(plain):
         raise TypeError(
             f"{name} must be valid Unicode, without lone surrogates, not {described(plain)}"
         )
     return plain
-
-
-def _is_unicode(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -7,80 +7,47 @@ refused with nothing done, however many commits the pruning policy had offered t
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from backpack.budget import OWNED_BYTES, commit_cost, held_cost, name_cost, names_of
+from backpack.budget import (
+    COMMIT_BYTES,
+    INHERITED_BYTES,
+    held_cost,
+    name_cost,
+    names_of,
+    remarks_cost,
+)
 from backpack.chains import rebuild, regroup
+from backpack.commits import NOTHING, remarks_of, row_of
 from backpack.draft import Draft
-from backpack.history import TOMBSTONE, Retained
+from backpack.history import TOMBSTONE
 from backpack.records import Reference
-from backpack.splices import Splice, runs, without
+from backpack.splices import Splice, exchanged, runs, without
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from backpack.commits import Remarks, Row
     from backpack.draft import Rewritten, Workshop
     from backpack.entries import Entry, Tail
     from backpack.history import Chain, Current, Held, History
-    from backpack.records import Commit
+    from backpack.proposal import Amendment, Proposal
 
-__all__ = ["Amendment", "Plan", "Proposal", "Step", "make_plan"]
-
-
-@frozen
-class Step:
-    """What a proposed commit does to the versions of one key.
-
-    Attributes:
-        key: The key.
-        current: Its new version; None removes it.
-        held: What history holds for the version it supersedes; None if there is none.
-    """
-
-    key: str
-    current: Current | None
-    held: Held | None
-
-
-@frozen
-class Amendment:
-    """A new record for a retained commit.
-
-    Attributes:
-        retained: The retained commit.
-        commit: Its new public record.
-        pinned: Whether it must stay.
-    """
-
-    retained: Retained
-    commit: Commit
-    pinned: bool
-
-
-@frozen
-class Proposal:
-    """A change that wants into the history: a new commit, or new records for old ones.
-
-    Attributes:
-        commit: The new commit, if there is one.
-        steps: What it does, for the keys whose value it changes.
-        amended: The new records.
-    """
-
-    commit: Commit | None = None
-    steps: Sequence[Step] = ()
-    amended: Sequence[Amendment] = ()
+__all__ = ["Plan", "make_plan"]
 
 
 @define
 class Plan:
     """The history after a change, so that carrying it out twice is carrying it out once.
 
-    All but the splices are absolute values; how many splices are done is part of the plan.
+    All but the splices and the new row are absolute values; how many splices are done is part of
+    the plan, and a row is put behind so many others only.
 
     Attributes:
         history_bytes: What the history will take.
@@ -97,9 +64,14 @@ class Plan:
         rewritten: What entries will be.
         marks: What will be found under a fingerprint; None for nothing.
         waiting: How many bytes the tails of these keys will hold raw.
-        inherited: Commits that take keys over, with all they will own.
-        amended: New records for retained commits, and whether they are pinned.
-        names: How many uses a name will have.
+        cut: The keys whose chains lose items.
+        staying: How many of the retained commits stay.
+        prunes: Whether others go.
+        arrived: The row of the new commit, which comes behind those that stay.
+        remarks: What will be out of the ordinary about commits; None for nothing.
+        pinned: Whether commits must stay.
+        names: The numbers that names have, and how many uses they will have.
+        given: How many numbers will have been given to names.
         done: How many splices are done.
     """
 
@@ -110,6 +82,8 @@ class Plan:
     references: int
     raw_bytes: int
     made: int
+    given: int
+    staying: int
     current: list[tuple[str, Current | None]] = field(factory=list)
     chains: dict[str, Chain | None] = field(factory=dict)
     splices: list[Splice] = field(factory=list)
@@ -117,9 +91,12 @@ class Plan:
     rewritten: list[Rewritten] = field(factory=list)
     marks: dict[int, Entry | None] = field(factory=dict)
     waiting: dict[str, int] = field(factory=dict)
-    inherited: list[tuple[Retained, tuple[str, ...]]] = field(factory=list)
-    amended: list[tuple[Retained, Commit, bool]] = field(factory=list)
-    names: dict[str, int] = field(factory=dict)
+    prunes: bool = False
+    cut: Sequence[str] = ()
+    arrived: Row | None = None
+    remarks: dict[int, Remarks | None] = field(factory=dict)
+    pinned: dict[int, bool] = field(factory=dict)
+    names: dict[str, tuple[int, int]] = field(factory=dict)
     done: int = 0
 
     def hold(self, held: Held) -> None:
@@ -133,6 +110,12 @@ class Plan:
         self.history_bytes -= held_cost(held)
         self.versions -= 1
         self.references -= isinstance(held, Reference)
+
+    def remark(self, seq: int, before: Remarks, after: Remarks) -> None:
+        """Account for what is out of the ordinary about a commit, instead of what was."""
+        self.history_bytes += remarks_cost(after) - remarks_cost(before)
+        if after is not before:
+            self.remarks[seq] = None if after is NOTHING else after
 
 
 def make_plan(
@@ -167,38 +150,48 @@ def make_plan(
         history.references,
         history.raw_bytes,
         history.made,
+        history.names.given,
+        len(history.commits),
     )
     uses: defaultdict[str, int] = defaultdict(int)
     cuts: defaultdict[str, list[int]] = defaultdict(list)
     spans = _spans(history, victims) if victims else []
-    _amend(plan, proposal.amended, uses)
-    handed_over = _squash(plan, history, proposal, spans, uses, cuts)
-    appended = _arrive(plan, history, proposal, spans, uses, handed_over)
+    plan.staying -= len(victims)
+    plan.prunes = bool(victims)
+    _amend(plan, history, proposal.amended, uses)
+    _squash(plan, history, proposal, spans, uses, cuts)
+    appended = _arrive(plan, history, proposal, spans, uses)
     draft = Draft(history.marks, workshop)
     rebuild(plan, history, cuts, appended, uses, draft)
     if workshop.span:
         regroup(plan, history, (*cuts, *appended), appended, pressed, draft)
+    plan.cut = tuple(cuts)
     _count_names(plan, history, uses)
+    if proposal.commit is not None:
+        plan.arrived = row_of(proposal.commit, partial(_number, plan, history))
     return plan
 
 
 def _spans(history: History, victims: Collection[int]) -> list[tuple[int, int]]:
     """Return the victims as runs of neighbours: index of the first, index behind the last."""
-    return runs([bisect_left(history.seqs, seq) for seq in sorted(victims)])
+    return runs([bisect_left(history.commits.seqs, seq) for seq in sorted(victims)])
 
 
-def _amend(plan: Plan, amended: Iterable[Amendment], uses: defaultdict[str, int]) -> None:
-    """Account for new records of retained commits."""
+def _amend(
+    plan: Plan, history: History, amended: Iterable[Amendment], uses: defaultdict[str, int]
+) -> None:
+    """Account for new remarks on retained commits."""
     for amendment in amended:
-        retained, commit, pinned = amendment.retained, amendment.commit, amendment.pinned
-        owned = len(retained.owned)
-        plan.history_bytes += commit_cost(commit, owned) - commit_cost(retained.commit, owned)
-        plan.pins += pinned - retained.pinned
-        for name in names_of(commit):
-            uses[name] += 1
-        for name in names_of(retained.commit):
-            uses[name] -= 1
-        plan.amended.append((retained, commit, pinned))
+        before = history.commits.remarks.get(amendment.seq, NOTHING)
+        after = NOTHING if amendment.remarks == NOTHING else amendment.remarks
+        plan.remark(amendment.seq, before, after)
+        index = bisect_left(history.commits.seqs, amendment.seq)
+        plan.pins += amendment.pinned - history.commits.columns.pinned[index]
+        plan.pinned[amendment.seq] = amendment.pinned
+        for tag in after.tags:
+            uses[tag] += 1
+        for tag in before.tags:
+            uses[tag] -= 1
 
 
 def _squash(
@@ -208,37 +201,45 @@ def _squash(
     spans: list[tuple[int, int]],
     uses: defaultdict[str, int],
     cuts: defaultdict[str, list[int]],
-) -> tuple[str, ...]:
-    """Merge every run of victims into the commit behind it; return what the new commit inherits.
+) -> None:
+    """Merge every run of victims into the commit behind it, or into the new one.
 
     Within a run, newest first, a key is handed over the first time it is met; whoever is older
     and owns it too has a version that nobody will see.
     """
-    handed_over: tuple[str, ...] = ()
+    commits = history.commits
+    heirs: list[tuple[int, int, array[int]]] = []
+    heirlooms: list[tuple[int, int, list[str]]] = []
     for first, behind in spans:
-        heir = history.retained[behind] if behind < len(history.retained) else None
-        owned = tuple(step.key for step in proposal.steps) if heir is None else heir.owned
-        seen = set(owned)
+        if behind < len(commits):
+            heir, seen = commits.seqs[behind], set(commits.owned(behind))
+        else:
+            heir, seen = history.made + 1, {step.key for step in proposal.steps}
         kept: list[tuple[str, int]] = []
-        for victim in reversed(history.retained[first:behind]):
-            plan.history_bytes -= commit_cost(victim.commit, len(victim.owned))
-            for name in names_of(victim.commit):
+        for index in range(behind - 1, first - 1, -1):
+            seq = commits.seqs[index]
+            plan.history_bytes -= COMMIT_BYTES
+            if seq in commits.remarks:
+                plan.remark(seq, commits.remarks[seq], NOTHING)
+            for name in commits.names(index):
                 uses[name] -= 1
-            for key in victim.owned:
+            for key in commits.owned(index):
                 if key in seen:
-                    _cut(history, key, victim.commit.seq, cuts)
+                    _cut(history, key, seq, cuts)
                 else:
                     seen.add(key)
-                    kept.append((key, victim.commit.seq))
-        inherited = tuple(key for key, seq in kept if not _is_gone(history, key, seq, cuts))
-        if heir is None:
-            handed_over = inherited
-        elif inherited:
-            plan.inherited.append((heir, owned + inherited))
-            plan.history_bytes += OWNED_BYTES * len(inherited)
-    for column in (history.seqs, history.retained):
-        plan.splices += without(column, spans)
-    return handed_over
+                    kept.append((key, seq))
+        inherited = [key for key, seq in kept if not _is_gone(history, key, seq, cuts)]
+        # What the victims inherited themselves stands right before what the heir did.
+        start, stop = commits.heritage(commits.seqs[first], commits.seqs[behind - 1])
+        plan.history_bytes += INHERITED_BYTES * (len(inherited) - (stop - start))
+        heirs.append((start, stop, array("q", [heir]) * len(inherited)))
+        heirlooms.append((start, stop, inherited))
+    if spans:
+        for column in commits.columns:
+            plan.splices += without(column, spans)
+        plan.splices += exchanged(commits.heirs, heirs)
+        plan.splices += exchanged(commits.inherited, heirlooms)
 
 
 def _is_gone(history: History, key: str, seq: int, cuts: dict[str, list[int]]) -> bool:
@@ -274,14 +275,12 @@ def _arrive(
     proposal: Proposal,
     spans: list[tuple[int, int]],
     uses: defaultdict[str, int],
-    handed_over: tuple[str, ...],
 ) -> dict[str, list[tuple[int, Held]]]:
     """Account for the new commit; return what it puts at the end of the keys' chains."""
     commit = proposal.commit
     if commit is None:
         return {}
     appended: dict[str, list[tuple[int, Held]]] = {}
-    staying = len(history.seqs) - sum(behind - first for first, behind in spans)
     newest = _newest_survivor(history, spans)
     for step in proposal.steps:
         entries: list[tuple[int, Held]] = []
@@ -299,28 +298,34 @@ def _arrive(
             appended[step.key] = entries
     for name in names_of(commit):
         uses[name] += 1
-    owned = tuple(step.key for step in proposal.steps) + handed_over
-    plan.history_bytes += commit_cost(commit, len(owned))
-    plan.splices.append(Splice(history.seqs, staying, staying, staying, (commit.seq,)))
-    arrived = Retained(commit, owned, commit.seq)
-    plan.splices.append(Splice(history.retained, staying, staying, staying, (arrived,)))
+    plan.history_bytes += COMMIT_BYTES
+    remarks = remarks_of(commit)
+    if remarks is not NOTHING:
+        plan.remark(commit.seq, NOTHING, remarks)
     plan.made = commit.seq
     return appended
 
 
 def _newest_survivor(history: History, spans: list[tuple[int, int]]) -> int:
     """Return the number of the newest retained commit that is no victim; 0 if there is none."""
-    last = len(history.seqs)
+    last = len(history.commits)
     if spans and spans[-1][1] == last:
         last = spans[-1][0]
-    return history.seqs[last - 1] if last else 0
+    return history.commits.seqs[last - 1] if last else 0
 
 
 def _count_names(plan: Plan, history: History, uses: dict[str, int]) -> None:
     """Account for the names that appear and disappear."""
+    known = history.names.known
     for name, change in uses.items():
-        before = history.names[name][1] if name in history.names else 0
+        number, before = known.get(name) or (plan.given, 0)
         after = before + change
         if change:
-            plan.names[name] = after
+            plan.names[name] = number, after
+            plan.given += not before
             plan.history_bytes += name_cost(name) * (bool(after) - bool(before))
+
+
+def _number(plan: Plan, history: History, name: str) -> int:
+    """Return the number that a name in use will have."""
+    return (plan.names.get(name) or history.names.known[name])[0]

@@ -14,7 +14,7 @@ from backpack.wording import described
 if TYPE_CHECKING:
     from threading import RLock
 
-    from backpack.history import History, Retained, Tombstone
+    from backpack.history import History, Tombstone
     from backpack.protocols import Codec
     from backpack.store import Store
 
@@ -46,8 +46,8 @@ class Reader:
         self.code = code
         self._store = store
 
-    def find(self, commit: Commit | str) -> Retained:
-        """Return the retained commit a caller means.
+    def find(self, commit: Commit | str) -> int:
+        """Return the index of the retained commit a caller means.
 
         Raises:
             CommitPruned: It existed; history gave it up.
@@ -66,27 +66,30 @@ class Reader:
                 f"commit {seq}-{code:.12} belongs to another Backpack: the ids of this one end in "
                 f"-{self.code}; a fork knows no commit of what it was forked from"
             )
-        retained = self.history.find(seq)
-        if retained is not None:
-            return retained
-        if seq > self.history.made:
-            newest = f"the newest is {self._newest()}" if self.history.made else "there are none"
-            raise UnknownCommit(f"there is no commit {commit_id} yet; {newest}")
-        raise CommitPruned(
-            f"commit {commit_id} was pruned to keep the history in its budget; {self._reach()}"
-        )
+        index = self.history.commits.find(seq)
+        if index is None:
+            raise self._missing(seq)
+        return index
 
-    def touch(self, commit: Commit | str) -> Retained:
-        """Return the retained commit a caller means, and count it as accessed.
+    def touch(self, commit: Commit | str) -> int:
+        """Return the index of the retained commit a caller means, and count it as accessed.
 
         Raises:
             CommitPruned: It existed; history gave it up.
             UnknownCommit: It never was a commit of this Backpack.
         """
-        retained = self.find(commit)
-        retained.accesses += 1
-        retained.last_access = self.history.made
-        return retained
+        return self._accessed(self.find(commit))
+
+    def revisit(self, seq: int) -> None:
+        """Count the commit with this number, which was retained once, as accessed.
+
+        Raises:
+            CommitPruned: History gave it up since.
+        """
+        index = self.history.commits.find(seq)
+        if index is None:
+            raise self._missing(seq)
+        self._accessed(index)
 
     def version_at(self, key: str, seq: int) -> bytes | Reference | Tombstone:
         """Return the encoded value that stood under ``key`` at a retained commit, or why not."""
@@ -117,13 +120,22 @@ class Reader:
             return unavailable(key, version)
         return self.decode(key, version) if isinstance(version, bytes) else None
 
-    def _newest(self) -> str:
-        return self.history.retained[-1].commit.id
+    def _accessed(self, index: int) -> int:
+        history = self.history
+        columns = history.commits.columns
+        columns.accesses[index] += 1
+        columns.last_access[index] = history.made
+        return index
 
-    def _reach(self) -> str:
-        return (
-            f"{len(self.history.seqs):,} commits are retained, "
-            f"from {self.history.retained[0].commit.id} to {self._newest()}"
+    def _missing(self, seq: int) -> CommitPruned | UnknownCommit:
+        """Return the error that says why no commit with this number is retained."""
+        seqs, made = self.history.commits.seqs, self.history.made
+        if seq > made:
+            newest = f"the newest is {made}-{self.code}" if made else "there are none"
+            return UnknownCommit(f"there is no commit {seq}-{self.code} yet; {newest}")
+        return CommitPruned(
+            f"commit {seq}-{self.code} was pruned to keep the history in its budget; "
+            f"{len(seqs):,} commits are retained, from {seqs[0]}-{self.code} to {made}-{self.code}"
         )
 
 

@@ -23,8 +23,9 @@ from backpack.wording import described
 
 if TYPE_CHECKING:
     from backpack.guard import Guard
-    from backpack.history import History, Retained
-    from backpack.plan import Plan, Proposal
+    from backpack.history import History
+    from backpack.plan import Plan
+    from backpack.proposal import Proposal
     from backpack.protocols import PruningPolicy
     from backpack.store import Store
 
@@ -55,7 +56,7 @@ class Candidates(Collection[RetainedCommit]):
         self._history = history
         self._victims = victims
         self._kept = kept
-        self._stop = len(history.seqs) - (not last_resort)
+        self._stop = len(history.commits) - (not last_resort)
 
     def __len__(self) -> int:
         """How many there are. O(1) while nothing is pinned."""
@@ -64,12 +65,13 @@ class Candidates(Collection[RetainedCommit]):
         return max(0, self._stop - len(self._victims))
 
     def __iter__(self) -> Iterator[RetainedCommit]:
-        for retained in self._offered():
+        commits, columns = self._history.commits, self._history.commits.columns
+        for index in self._offered():
             yield RetainedCommit(
-                retained.commit,
-                owned_cost(self._history, retained),
-                retained.accesses,
-                retained.last_access,
+                commits[index],
+                owned_cost(self._history, index),
+                columns.accesses[index],
+                columns.last_access[index],
             )
 
     def __contains__(self, item: object) -> bool:
@@ -79,24 +81,25 @@ class Candidates(Collection[RetainedCommit]):
 
     def number_of(self, commit_id: str) -> int | None:
         """Return the number of the candidate with this id, if it is one. O(log commits)."""
-        parsed = parse_id(commit_id)
-        retained = None if parsed is None else self._history.find(parsed[0])
-        if retained is None or retained.commit.id != commit_id or not self._may_go(retained):
+        seq, origin = parse_id(commit_id) or (0, "")
+        index = self._history.commits.find(seq)
+        if index is None or origin != self._history.commits.origin or not self._may_go(index):
             return None
-        is_offered = self._stop == len(self._history.seqs) or retained is not self._history.head
-        return retained.commit.seq if is_offered else None
+        return seq
 
     def close(self) -> None:
         """Offer nothing any more: the question is over."""
         self._stop = 0
-        self._victims = self._history.seqs
 
-    def _may_go(self, retained: Retained) -> bool:
-        seq = retained.commit.seq
-        return not (retained.pinned or seq in self._victims or seq in self._kept)
+    def _may_go(self, index: int) -> bool:
+        columns = self._history.commits.columns
+        seq = columns.seq[index]
+        return index < self._stop and not (
+            columns.pinned[index] or seq in self._victims or seq in self._kept
+        )
 
-    def _offered(self) -> Iterator[Retained]:
-        return filter(self._may_go, islice(self._history.retained, self._stop))
+    def _offered(self) -> Iterator[int]:
+        return filter(self._may_go, range(self._stop))
 
 
 @frozen
@@ -146,7 +149,7 @@ def make_room(
         return Room(plan)
     unpruned = plan.history_bytes
     needed = plan.history_bytes - history.history_bytes
-    kept = [amendment.retained.commit.seq for amendment in proposal.amended]
+    kept = [amendment.seq for amendment in proposal.amended]
     victims: set[int] = set()
     while plan.history_bytes > budget:
         candidates = Candidates(history, victims, kept)
@@ -158,7 +161,7 @@ def make_room(
                 needed=plan.history_bytes - budget,
                 budget=budget,
                 used=plan.history_bytes,
-                head=history.retained[-1].commit,
+                head=history.commits[-1],
                 candidates=candidates,
             )
             chosen = _ask(policy, request, candidates, guard)

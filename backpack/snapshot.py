@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from backpack.commits import record_of
 from backpack.errors import UnknownKey, ValueUnavailable
 from backpack.history import TOMBSTONE
 from backpack.reader import unavailable
 from backpack.records import Diff, Reference, digest
 
 if TYPE_CHECKING:
+    from backpack.commits import Known
     from backpack.history import Tombstone
     from backpack.reader import Reader
     from backpack.records import Commit
@@ -32,16 +34,17 @@ class Snapshot(Mapping[str, Any]):
     :class:`~backpack.records.Unavailable` with its size, the reason and what to do.
     """
 
-    __slots__ = ("_commit", "_reader")
+    __slots__ = ("_known", "_reader", "_seq")
 
-    def __init__(self, reader: Reader, commit: Commit) -> None:
+    def __init__(self, reader: Reader, known: Known) -> None:
         self._reader = reader
-        self._commit = commit
+        self._known = known
+        self._seq = known[1]
 
     @property
     def commit(self) -> Commit:
         """The commit it shows, as it was recorded when the snapshot was opened."""
-        return self._commit
+        return record_of(self._known)
 
     def unpack(self, key: str, default: Any = _MISSING) -> Any:
         """Return a new copy of the value, or an ``Unavailable`` where history left it out.
@@ -67,10 +70,10 @@ class Snapshot(Mapping[str, Any]):
         Raises:
             CommitPruned: The commit was pruned since.
         """
-        reader, seq = self._reader, self._commit.seq
+        reader, seq = self._reader, self._seq
         with reader.lock:
             reader.history.settle()
-            reader.touch(self._commit)
+            reader.revisit(seq)
             keys = list(reader.history.keys_at(seq))
             return {key: reader.value(key, reader.version_at(key, seq)) for key in keys}
 
@@ -92,24 +95,25 @@ class Snapshot(Mapping[str, Any]):
         return len(self._keys())
 
     def __repr__(self) -> str:
-        return f"<Snapshot {self._commit.id} of {self._commit.time:%Y-%m-%d %H:%M:%S} UTC>"
+        commit = self.commit
+        return f"<Snapshot {commit.id} of {commit.time:%Y-%m-%d %H:%M:%S} UTC>"
 
     def _version(self, key: str) -> bytes | Reference | Tombstone:
         reader = self._reader
         with reader.lock:
             reader.history.settle()
-            reader.touch(self._commit)
-            return reader.version_at(key, self._commit.seq)
+            reader.revisit(self._seq)
+            return reader.version_at(key, self._seq)
 
     def _keys(self) -> list[str]:
         reader = self._reader
         with reader.lock:
             reader.history.settle()
-            reader.touch(self._commit)
-            return list(reader.history.keys_at(self._commit.seq))
+            reader.revisit(self._seq)
+            return list(reader.history.keys_at(self._seq))
 
     def _unknown(self, key: object) -> UnknownKey:
-        return UnknownKey(f"there was no key {key!r:.60} at commit {self._commit.id}")
+        return UnknownKey(f"there was no key {key!r:.60} at commit {self.commit.id}")
 
 
 def diff(reader: Reader, a: Commit | str, b: Commit | str) -> Diff:
@@ -117,8 +121,8 @@ def diff(reader: Reader, a: Commit | str, b: Commit | str) -> Diff:
 
     O(keys log versions), and a decode for every value that differs.
     """
-    first, second = reader.touch(a).commit.seq, reader.touch(b).commit.seq
-    history = reader.history
+    history, seqs = reader.history, reader.history.commits.seqs
+    first, second = seqs[reader.touch(a)], seqs[reader.touch(b)]
     added, removed, changed = {}, {}, {}
     for key in dict.fromkeys((*history.keys_at(first), *history.keys_at(second))):
         if history.version_at(key, first)[0] == history.version_at(key, second)[0]:

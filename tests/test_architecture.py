@@ -15,12 +15,11 @@ ROOT = Path(__file__).parent.parent
 
 #: Every module's layer: it may import its own layer's neighbours and those below, at module level.
 LAYERS = [
-    {"errors", "splices"},
+    {"errors", "splices", "unicode"},
     {"records", "wording"},
     {"protocols", "units", "ids", "labels", "entries"},
-    {"policies", "codec", "history", "events", "guard"},
-    {"budget", "store"},
-    {"draft", "chains"},
+    {"policies", "codec", "history", "commits", "names", "budget", "proposal", "events", "guard"},
+    {"store", "draft", "chains"},
     {"plan", "reader", "settings", "usage"},
     {"relief", "snapshot"},
     {"engine", "transaction"},

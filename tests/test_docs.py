@@ -17,9 +17,13 @@ from backpack.budget import (
     CHAIN_BYTES,
     CHANGE_BYTES,
     COMMIT_BYTES,
+    EMPTY_BYTES,
+    INHERITED_BYTES,
     NAME_BYTES,
-    OWNED_BYTES,
+    PLACE_BYTES,
     REFERENCE_BYTES,
+    REMARKS_BYTES,
+    TUPLE_BYTES,
     VERSION_BYTES,
 )
 from backpack.spec.laws import LAWS
@@ -60,7 +64,11 @@ def test_the_account_is_documented_to_the_byte() -> None:
     """The design note names the costs that are charged."""
     text = (ROOT / "docs" / "design" / "0002-the-account.md").read_text(encoding="utf-8")
     for sentence in (
-        f"{COMMIT_BYTES} bytes, {CHANGE_BYTES} for every key it changed, {OWNED_BYTES} for every",
+        f"an empty history | {EMPTY_BYTES:,} bytes |",
+        f"| a retained commit | {COMMIT_BYTES} bytes |",
+        f"| {REMARKS_BYTES} bytes; {TUPLE_BYTES} and {PLACE_BYTES + CHANGE_BYTES} for every key",
+        f"several; {TUPLE_BYTES} and {PLACE_BYTES} for every tag; its note |",
+        f"| a key that a commit inherited | {INHERITED_BYTES} bytes |",
         f"| a superseded version | {VERSION_BYTES} bytes and",
         f"| a reference in its place | {VERSION_BYTES + REFERENCE_BYTES} bytes and",
         f"| a removal | {VERSION_BYTES} bytes |",

@@ -48,7 +48,7 @@ print(json.dumps({
         (50_000, "20 MiB", 1_000, 1, "full"),
         (100, "4 MiB", 20_000, 1, "full"),
         (100, "4 MiB", 20_000, 500, "full"),
-        (2_000, "4 MiB", 20_000, 20, "compressed"),
+        (2_000, "2 MiB", 20_000, 20, "compressed"),
     ],
 )
 def test_real_memory_is_what_the_account_says(

@@ -35,7 +35,7 @@ def test_a_done_splice_is_told_by_the_length() -> None:
     """Every splice changes the length, which is how it is known to be done."""
     column = [1, 2, 3]
     (splice,) = without(column, [(0, 2)])
-    assert Splice(column, 3, 0, 2) == splice
+    assert Splice(column, 3, 0, 2, []) == splice
     assert splice.length != splice.length - (splice.behind - splice.first) + len(splice.items)
 
 
@@ -45,7 +45,7 @@ def test_a_history_with_many_holes_is_exact() -> None:
     def every_other(request: PruneRequest) -> list[str]:
         return [candidate.id for candidate in request.candidates][::2]
 
-    bp = Backpack(max_history_size=160_000, pruning=every_other)
+    bp = Backpack(max_history_size=75_000, pruning=every_other)
     commits = [bp.pack("k", [number]) for number in range(700)]
     retained = [commit.seq for commit in bp.history()][::-1]
     assert bp.memory_usage().commits_pruned > 130

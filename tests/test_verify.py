@@ -39,7 +39,7 @@ class LyingSnapshot(Snapshot):
     __slots__ = ("_lie", "_true")
 
     def __init__(self, true: Snapshot, lie: Lie) -> None:
-        super().__init__(true._reader, true.commit)
+        super().__init__(true._reader, true._known)
         self._true, self._lie = true, lie
 
     def to_dict(self) -> dict[str, Any]:

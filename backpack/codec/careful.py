@@ -19,6 +19,7 @@ from backpack.codec.classes import ClassRegistry
 from backpack.codec.encode import is_plain, opened
 from backpack.codec.layout import LEVELS, PLAIN_LEVELS, Refused, class_name, pack
 from backpack.errors import UnpackableValue
+from backpack.unicode import is_unicode
 
 __all__ = ["encode_careful"]
 
@@ -142,7 +143,7 @@ class _Walk:
 
     def _dict(self, value: dict[object, object], level: int) -> _Steps:
         items = list(value.items())
-        if all(type(key) is str and _is_utf8(key) for key, _ in items):
+        if all(type(key) is str and is_unicode(key) for key, _ in items):
             lowered = {}
             for key, item in items:
                 lowered[key] = item if _is_ready(item) else (yield _Child(item, _key, key))
@@ -176,20 +177,10 @@ def _is_ready(value: object) -> bool:
     """Whether this is a leaf that msgpack writes as it is."""
     kind = type(value)
     if kind is str:
-        return _is_utf8(value)  # type: ignore[arg-type]
+        return is_unicode(value)  # type: ignore[arg-type]
     if kind is int:
         return -(2**63) <= value < 2**64  # type: ignore[operator]
     return kind in _READY
-
-
-def _is_utf8(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # How the way to a child is written, given where in its parent it is.

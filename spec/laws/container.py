@@ -337,10 +337,10 @@ proclaim(
 @law("C1", CONTAINER)
 def commits_say_what_was_done(backpack: Backpack, model: Model, most: int | None = None) -> None:
     """A commit says what was done: its number, time, keys, kinds, sizes, node, tags and note."""
-    for commit in backpack.history():
+    history = [(commit, commit.keys) for commit in backpack.history()]
+    for commit, _ in history:
         recorded = model.commits[commit.seq - 1].commit
         require(commit == recorded, "C1", lambda: f"{commit} was made as {recorded}.")
-    history = [(commit, commit.keys) for commit in backpack.history()]
     for key in sorted({key for _, keys in history[:20] for key in keys})[:6]:
         told = backpack.history(key)
         expected = [commit for commit, keys in history if key in keys]

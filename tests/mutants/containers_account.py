@@ -5,7 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from backpack import budget, chains, draft, engine, history, plan, reader, relief
+from backpack import (
+    budget,
+    chains,
+    draft,
+    engine,
+    history,
+    names,
+    plan,
+    proposal,
+    reader,
+    relief,
+)
 from backpack.records import Pruned
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import replaced, replacing, rewriting, together
@@ -20,13 +31,13 @@ __all__ = ["BROKEN_ACCOUNTS"]
 def _pruned_after_applying(*, peak_hidden: bool) -> Iterator[None]:
     """Apply the change first, and make room for it then."""
 
-    def apply(self: engine.Engine, proposal: plan.Proposal) -> list[Any]:
+    def apply(self: engine.Engine, change: proposal.Proposal) -> list[Any]:
         kept, peak = self.history, self.history.peak_bytes
         workshop = draft.Workshop(self.store, self.settings.max_history_size)
-        kept.apply(plan.make_plan(kept, proposal, workshop))
+        kept.apply(plan.make_plan(kept, change, workshop))
         room = relief.make_room(
             kept,
-            plan.Proposal(),
+            proposal.Proposal(),
             budget=self.settings.max_history_size,
             policy=self.settings.pruning,
             guard=self.guard,
@@ -115,9 +126,8 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             plan,
             "_amend",
-            "plan.history_bytes += commit_cost(commit, owned) - "
-            "commit_cost(retained.commit, owned)",
-            "pass",
+            "plan.remark(amendment.seq, before, after)",
+            "plan.remarks[amendment.seq] = after",
         ),
     ),
     "the number of pins is stale after an unpin": BrokenContainer(
@@ -125,8 +135,8 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             plan,
             "_amend",
-            "plan.pins += pinned - retained.pinned",
-            "plan.pins += pinned and not retained.pinned",
+            "plan.pins += amendment.pinned - history.commits.columns.pinned[index]",
+            "plan.pins += amendment.pinned and not history.commits.columns.pinned[index]",
         ),
     ),
     "the bytes of the current state are stale after a removal": BrokenContainer(
@@ -166,9 +176,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
     ),
     "a name that nobody uses stays in the table": BrokenContainer(
         "B2",
-        rewriting(
-            history.History, "settle", "self.names.pop(name, None)", "self.names[name] = (name, 0)"
-        ),
+        rewriting(names.Names, "put", "self.known.pop(name, None)", "self.known[name] = number, 0"),
     ),
     "a chain with nothing in it is left standing": BrokenContainer(
         "B2",
@@ -183,18 +191,21 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             plan,
             "_squash",
-            "plan.inherited.append((heir, owned + inherited))\n"
-            "            plan.history_bytes += OWNED_BYTES * len(inherited)",
-            "pass",
+            "# What the victims inherited",
+            "if behind < len(commits):\n"
+            "            inherited = []\n"
+            "        # What the victims inherited",
         ),
     ),
     "the keys that a new head takes over are lost": BrokenContainer(
         "B2",
         rewriting(
             plan,
-            "_arrive",
-            "owned = tuple(step.key for step in proposal.steps) + handed_over",
-            "owned = tuple(step.key for step in proposal.steps)",
+            "_squash",
+            "# What the victims inherited",
+            "if behind == len(commits):\n"
+            "            inherited = []\n"
+            "        # What the victims inherited",
         ),
     ),
     "a commit may be pruned for its own tag": BrokenContainer(
@@ -202,7 +213,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             relief,
             "make_room",
-            "kept = [amendment.retained.commit.seq for amendment in proposal.amended]",
+            "kept = [amendment.seq for amendment in proposal.amended]",
             "kept = []",
         ),
     ),
@@ -243,11 +254,11 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
     "a note costs nothing": BrokenContainer(
         "B3",
         rewriting(
-            budget, "commit_cost", "0 if commit.note is None else text_cost(commit.note)", "0"
+            budget, "remarks_cost", "0 if remarks.note is None else text_cost(remarks.note)", "0"
         ),
     ),
     "a change costs its size alone": BrokenContainer("B3", replacing(budget, "CHANGE_BYTES", 32)),
-    "a commit costs half its record": BrokenContainer("B3", replacing(budget, "COMMIT_BYTES", 160)),
+    "a commit costs half its record": BrokenContainer("B3", replacing(budget, "COMMIT_BYTES", 32)),
     "a name costs nothing": BrokenContainer(
         "B3", rewriting(budget, "name_cost", "return NAME_BYTES + text_cost(name)", "return 0")
     ),
@@ -290,8 +301,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         rewriting(plan, "_arrive", "superseded.seq <= newest:", "superseded.seq < newest:"),
     ),
     "a version nobody sees is kept": BrokenContainer(
-        "S4",
-        rewriting(plan, "_squash", "_cut(history, key, victim.commit.seq, cuts)", "pass"),
+        "S4", rewriting(plan, "_squash", "_cut(history, key, seq, cuts)", "pass")
     ),
     "a removal of nothing is kept": BrokenContainer(
         "S4", rewriting(chains, "_with_leading_tombstones", "if not freed:", "if True:")

@@ -13,7 +13,7 @@ __all__ = ["BROKEN_QUESTIONS"]
 BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
     # --- P1: what no policy may choose ---------------------------------------------------
     "a pinned commit is offered": BrokenContainer(
-        "P1", rewriting(relief.Candidates, "_may_go", "retained.pinned or ", "")
+        "P1", rewriting(relief.Candidates, "_may_go", "columns.pinned[index] or ", "")
     ),
     "the head is offered too early": BrokenContainer(
         "P1",
@@ -38,7 +38,7 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             engine.Engine,
             "amend",
-            "stays = retained.pinned if pinned is None else pinned",
+            "stays = bool(commits.columns.pinned[index]) if pinned is None else pinned",
             "stays = bool(pinned)",
         ),
     ),
@@ -77,8 +77,8 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             relief.Candidates,
             "number_of",
-            " or not self._may_go(retained)",
-            " or retained.commit.seq in self._victims",
+            " or not self._may_go(index)",
+            " or seq in self._victims",
         ),
     ),
     "what is no id is passed over": BrokenContainer(
@@ -119,7 +119,9 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
     ),
     "the size of a candidate is without its versions": BrokenContainer(
         "Q1",
-        rewriting(budget, "owned_cost", "total += held_cost(held) if setter else 0", "pass"),
+        rewriting(
+            budget, "owned_cost", "total += held_cost(chain.held[at]) if at >= 0 else 0", "pass"
+        ),
     ),
     "the size of a candidate counts what is still current": BrokenContainer(
         "Q1",
@@ -131,19 +133,19 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "an access is not counted": BrokenContainer(
-        "Q1", rewriting(reader.Reader, "touch", "retained.accesses += 1", "pass")
+        "Q1", rewriting(reader.Reader, "_accessed", "columns.accesses[index] += 1", "pass")
     ),
     "the time of an access is not noted": BrokenContainer(
         "Q1",
-        rewriting(reader.Reader, "touch", "retained.last_access = self.history.made", "pass"),
+        rewriting(reader.Reader, "_accessed", "columns.last_access[index] = history.made", "pass"),
     ),
     "a diff counts as no access": BrokenContainer(
         "Q1",
         rewriting(
             snapshot,
             "diff",
-            "reader.touch(a).commit.seq, reader.touch(b).commit.seq",
-            "reader.find(a).commit.seq, reader.find(b).commit.seq",
+            "seqs[reader.touch(a)], seqs[reader.touch(b)]",
+            "seqs[reader.find(a)], seqs[reader.find(b)]",
         ),
     ),
     "a tag counts as an access": BrokenContainer(
@@ -177,7 +179,7 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
             plan,
             "_spans",
             "for seq in sorted(victims)]",
-            "for seq in range(min(victims), max(victims) + 1) if history.find(seq)]",
+            "for seq in history.commits.seqs if min(victims) <= seq <= max(victims)]",
         ),
     ),
     "subscribers are told that pruning freed what was missing": BrokenContainer(

@@ -21,7 +21,7 @@ try:
 
 #: A choice that is carried out before the change it was made for is known to fit.
 _VICTIMS_GONE_AT_ONCE: Final = """\
-        if history.head.commit.seq not in chosen:
+        if history.head.seq not in chosen:
             history.apply(make_plan(history, type(proposal)(), workshop, victims=chosen))
             chosen = set()
         victims |= chosen
@@ -53,7 +53,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
             engine.Engine,
             "amend",
             "self.events.emit([Refused(error)])",
-            "self.events.emit([Refused(error)])\n            retained.commit = commit",
+            "self.events.emit([Refused(error)])\n            commits.remarks[commit.seq] = remarks",
         ),
     ),
     "what was chosen for a change that is refused is gone": BrokenContainer(
@@ -165,7 +165,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
         rewriting(
             engine.Engine,
             "_propose",
-            "by=None if labels.by is None else self._interned(labels.by)",
+            "by=None if labels.by is None else interned(labels.by)",
             "by=None",
         ),
     ),
@@ -199,13 +199,13 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
         rewriting(
             container.Backpack,
             "tag",
-            "check_tags((*retained.commit.tags, *tags))",
+            "check_tags((*before, *tags))",
             "check_tags(tags)",
         ),
     ),
     "an untag takes off one of several": BrokenContainer(
         "C1",
-        rewriting(container.Backpack, "untag", "if tag not in tags)", "if tag not in tags[:1])"),
+        rewriting(container.Backpack, "untag", "if tag not in tags))", "if tag not in tags[:1]))"),
     ),
     "a commit has the time of the one before": BrokenContainer(
         "C1",
@@ -213,7 +213,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
             engine.Engine,
             "_propose",
             "timestamp=timestamp,",
-            "timestamp=history.head.commit.timestamp if history.head else timestamp,",
+            "timestamp=history.head.timestamp if history.head else timestamp,",
         ),
     ),
 }

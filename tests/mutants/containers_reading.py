@@ -218,7 +218,7 @@ BROKEN_READINGS: Final[dict[str, BrokenContainer]] = {
     ),
     # --- P2: commits that are gone -------------------------------------------------------
     "a pruned commit is unknown": BrokenContainer(
-        "P2", rewriting(reader.Reader, "find", "if seq > self.history.made:", "if True:")
+        "P2", rewriting(reader.Reader, "_missing", "if seq > made:", "if True:")
     ),
     "the ids of other Backpacks are known": BrokenContainer(
         "P2", rewriting(reader.Reader, "find", "if code != self.code:", "if False:")
@@ -228,8 +228,8 @@ BROKEN_READINGS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             snapshot.Snapshot,
             "_keys",
-            "reader.touch(self._commit)",
-            "reader.history.find(self._commit.seq) and reader.touch(self._commit)",
+            "reader.revisit(self._seq)",
+            "reader.history.commits.find(self._seq) is None or reader.revisit(self._seq)",
         ),
     ),
     "a dead view contains nothing": BrokenContainer(

@@ -13,6 +13,7 @@ from backpack import (
     history,
     ids,
     labels,
+    plan,
     reader,
     relief,
     settings,
@@ -69,7 +70,9 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     # Pruned: "Commits were given up to make room"; of this one nobody is told.
     "cutting a column at more than 64 places loses one item": BrokenContainer(
         "E1",
-        rewriting(splices, "without", "kept += column[start:]\n", "kept += column[start + 1 :]\n"),
+        rewriting(
+            splices, "exchanged", "kept += column[start:]\n", "kept += column[start + 1 :]\n"
+        ),
     ),
     # rollback/fork: "Only these keys ...; all if left out."
     "no keys at all stand for all keys": BrokenContainer(
@@ -119,9 +122,8 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             container.Backpack,
             "history",
-            "[commit for commit in commits if key in commit.keys]",
-            "[each.commit for each in reversed(self._engine.history.retained) "
-            "if key in each.owned]",
+            "commits.changing(key)",
+            "[index for index in range(len(commits)) if key in commits.owned(index)]",
         ),
     ),
     # setdefault: "pack default first if there is none"
@@ -141,8 +143,8 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             snapshot.Snapshot,
             "commit",
-            "return self._commit",
-            "return self._reader.find(self._commit).commit",
+            "return record_of(self._known)",
+            "return self._reader.history.commits[self._reader.history.commits.find(self._seq)]",
         ),
     ),
     # Commit.tags: "Its labels, sorted."
@@ -208,7 +210,15 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         "X1", rewriting(transaction.Transaction, "clear", "self._staged.clear()", "pass")
     ),
     "the name of a node is not charged": BrokenContainer(
-        "B2", rewriting(budget, "names_of", "if commit.by is not None:", "if False:")
+        "B2",
+        rewriting(
+            plan,
+            "make_plan",
+            "    if proposal.commit is not None:\n",
+            "    if proposal.commit is not None:\n"
+            "        if plan.names.get(proposal.commit.by, (0, 0))[1] == 1:\n"
+            "            plan.history_bytes -= name_cost(proposal.commit.by)\n",
+        ),
     ),
     "the usage by key tells the size that the policy measured": BrokenContainer(
         "B2", rewriting(usage, "_by_key", "len(current.encoded)", "current.size")
@@ -219,9 +229,9 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             snapshot,
             "diff",
-            "    first, second = reader.touch(a)",
+            "    history, seqs = reader.history",
             "    if a == b:\n        return Diff(added={}, removed={}, changed={})\n"
-            "    first, second = reader.touch(a)",
+            "    history, seqs = reader.history",
         ),
     ),
     # Transaction: "What the transaction has read or changed must be as it was then"
@@ -240,9 +250,12 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             container.Backpack,
             "snapshot",
-            "return Snapshot(engine.reader, engine.reader.touch(commit).commit)",
-            "found = engine.reader.touch(commit).commit\n"
-            "        return Snapshot(engine.reader, found if isinstance(commit, str) else commit)",
+            "return Snapshot(engine.reader, engine.history.commits.known_of(index))",
+            "known = engine.history.commits.known_of(index)\n"
+            "        if not isinstance(commit, str):\n"
+            "            from backpack.commits import Remarks\n"
+            "            known = (*known[:-1], Remarks(commit.changes, commit.tags, commit.note))\n"
+            "        return Snapshot(engine.reader, known)",
         ),
     ),
     # README: "Ctrl-C at any instruction: the state is as before the change or as after it."

@@ -1,0 +1,61 @@
+"""What wants into the history: a new commit, or other remarks on old ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backpack.commits import Remarks
+    from backpack.history import Current, Held
+    from backpack.records import Commit
+
+__all__ = ["Amendment", "Proposal", "Step"]
+
+
+@frozen
+class Step:
+    """What a proposed commit does to the versions of one key.
+
+    Attributes:
+        key: The key.
+        current: Its new version; None removes it.
+        held: What history holds for the version it supersedes; None if there is none.
+    """
+
+    key: str
+    current: Current | None
+    held: Held | None
+
+
+@frozen
+class Amendment:
+    """New tags for a retained commit, or that it must stay or may go again.
+
+    Attributes:
+        seq: Its number.
+        remarks: What will be out of the ordinary about it.
+        pinned: Whether it must stay.
+    """
+
+    seq: int
+    remarks: Remarks
+    pinned: bool
+
+
+@frozen
+class Proposal:
+    """A change that wants into the history: a new commit, or new remarks on old ones.
+
+    Attributes:
+        commit: The new commit, if there is one.
+        steps: What it does, for the keys whose value it changes.
+        amended: The new remarks.
+    """
+
+    commit: Commit | None = None
+    steps: Sequence[Step] = ()
+    amended: Sequence[Amendment] = ()
