@@ -70,6 +70,7 @@ def regroup(
     appended: Mapping[str, Sequence[tuple[int, Held]]],
     pressed: Collection[str],
     draft: Draft,
+    share: int,
 ) -> None:
     """Make groups of the tails that are long enough or pressed, and account for what was held anew.
 
@@ -83,6 +84,7 @@ def regroup(
         appended: What was put at the end of the chains.
         pressed: The keys in whose chains nothing shall be left raw.
         draft: The draft in which versions that go were dropped.
+        share: How many bytes all tails together may hold raw.
     """
 
     def end(key: str, making: Callable[[Tail], Tail]) -> None:
@@ -104,12 +106,12 @@ def regroup(
 
     for key in dict.fromkeys((*changed, *pressed)):
         end(key, draft.press if key in pressed else draft.group)
-    if plan.raw_bytes > draft.share:
+    if plan.raw_bytes > share:
         changed = [key for key, raw in plan.waiting.items() if raw]
         others = (key for key in history.waiting if key not in plan.waiting)
         for key in chain_of(others, changed):
             end(key, draft.close if key in changed else draft.press)
-            if plan.raw_bytes <= draft.share:
+            if plan.raw_bytes <= share:
                 break
     held_anew = draft.finished()
     plan.history_bytes += sum(len(new.data) - len(new.entry.data) for new in held_anew)

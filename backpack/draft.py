@@ -25,14 +25,6 @@ __all__ = ["Draft", "Rewritten", "Workshop"]
 #: So many entries lean on one at most; the next equal version is held once more, and found.
 _DEPENDENTS: Final = 64
 
-#: So many versions are made a group at once, ...
-_GROUP: Final = 8
-#: ... and so many newer ones stay raw.
-_RAW: Final = 16
-
-#: The tails hold raw at most one in so many parts of the budget, leaders of large values aside.
-_SHARES: Final = 16
-
 #: Encoded bytes that are kept at hand while a change is worked out.
 _AT_HAND: Final = 8 * 1024 * 1024
 
@@ -54,17 +46,13 @@ class Workshop:
 
     Args:
         store: Asks the storage policy.
-        budget: What the history may take, in bytes.
 
     Attributes:
-        span: How many versions reach the ground by one.
-        share: How many bytes all tails together may hold raw.
+        store: The same.
     """
 
-    def __init__(self, store: Store, budget: int) -> None:
-        self.span = store.span
-        self.share = budget // _SHARES
-        self._store = store
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self._encoded: dict[Entry, bytes] = {}
         self._at_hand = 0
         self._held: dict[tuple[Entry, Entry | None], bytes] = {}
@@ -75,7 +63,7 @@ class Workshop:
             return entry.data
         known = self._encoded.get(entry)
         if known is None:
-            known = self._store.encoded(entry)
+            known = self.store.encoded(entry)
             if self._at_hand > _AT_HAND:
                 self._encoded.clear()
                 self._at_hand = 0
@@ -89,7 +77,7 @@ class Workshop:
         if held is None:
             neighbour = None if base is None else self.encoded(base)
             encoded = self.encoded(entry)
-            held = self._store.hold(SupersededVersion(entry.key, entry.seq, encoded, neighbour))
+            held = self.store.hold(SupersededVersion(entry.key, entry.seq, encoded, neighbour))
             self._held[entry, base] = held
         return held
 
@@ -113,12 +101,10 @@ class Draft:
         workshop: Reads and holds.
 
     Attributes:
-        share: How many bytes all tails together may hold raw.
         marks: What will be found under a fingerprint; None for nothing.
     """
 
     def __init__(self, marks: Mapping[int, Entry], workshop: Workshop) -> None:
-        self.share = workshop.share
         self.marks: dict[int, Entry | None] = {}
         self._before = marks
         self._workshop = workshop
@@ -170,8 +156,8 @@ class Draft:
 
     def group(self, tail: Tail) -> Tail:
         """Return a tail of which a group is made if it is long enough; its newest stay raw."""
-        group, kept = min(_GROUP, self._workshop.span), min(_RAW, self._workshop.span)
-        return self._closed(tail, kept) if len(tail.raw) >= kept + group else tail
+        store = self._workshop.store
+        return self._closed(tail, store.kept) if len(tail.raw) >= store.longest_tail else tail
 
     def close(self, tail: Tail) -> Tail:
         """Return a tail of which only the leader may be raw."""
@@ -230,7 +216,7 @@ class Draft:
     def _closed(self, tail: Tail, kept: int) -> Tail:
         """Make groups of all but the newest raw versions of a tail, and return the new tail."""
         while len(tail.raw) > kept:
-            tail = self._grouped(tail, min(len(tail.raw) - kept, self._workshop.span))
+            tail = self._grouped(tail, min(len(tail.raw) - kept, self._workshop.store.span))
         return tail
 
     def _grouped(self, tail: Tail, count: int) -> Tail:
@@ -243,7 +229,7 @@ class Draft:
         for newer, older in pairwise(group):
             self._lean(older, newer)
         reach = len(group)
-        if tail.leader is not None and tail.reach + reach <= self._workshop.span:
+        if tail.leader is not None and tail.reach + reach <= self._workshop.store.span:
             self._lean(tail.leader, group[-1])
             reach += tail.reach
         return Tail(group[0], reach, raw, size)

@@ -84,7 +84,7 @@ class Engine:
         self.guard = Guard()
         self.events = Events()
         self.history = History(self.code)
-        self.store = Store(settings.storage, self.guard)
+        self.store = Store(settings.storage, self.guard, settings.max_history_size)
         self.reader = Reader(self.history, settings.codec, self.store, self.lock, self.code)
 
     def current_keys(self) -> KeysView[str]:

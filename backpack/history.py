@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from backpack.plan import Plan
+    from backpack.push import Push
     from backpack.records import Commit
 
 __all__ = ["TOMBSTONE", "Chain", "Current", "Held", "History", "Tombstone"]
@@ -134,7 +135,7 @@ class History:
         self.versions = 0
         self.references = 0
         self.raw_bytes = 0
-        self._pending: Plan | None = None
+        self._pending: Plan | Push | None = None
 
     @property
     def head(self) -> Commit | None:
@@ -162,17 +163,19 @@ class History:
             if (live is None or live.seq > seq) and chain.at(seq)[1] is not TOMBSTONE:
                 yield key
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan | Push) -> None:
         """Carry out a plan, wholly or, if interrupted, at the next :meth:`settle`."""
         self._pending = plan
         self.settle()
 
     def settle(self) -> None:
         """Finish a plan whose carrying out was interrupted. Every reader calls this first."""
-        plan = self._pending
-        if plan is None:
-            return
-        # Whatever is below may have been done already.
+        if self._pending is not None:
+            self._pending.carry_out(self)
+            self._pending = None
+
+    def carry_out(self, plan: Plan) -> None:
+        """Make the history what a plan says; whatever is below may have been done already."""
         for splice in plan.splices[plan.done :]:
             if len(splice.column) == splice.length:
                 splice.column[splice.first : splice.behind] = splice.items
@@ -223,7 +226,6 @@ class History:
         self.versions = plan.versions
         self.references = plan.references
         self.raw_bytes = plan.raw_bytes
-        self._pending = None
 
     def _shrink(self, plan: Plan) -> None:
         """Give back the room that tables and columns keep of what is gone."""

@@ -99,6 +99,10 @@ class Plan:
     names: dict[str, tuple[int, int]] = field(factory=dict)
     done: int = 0
 
+    def carry_out(self, history: History) -> None:
+        """Make the history what this says."""
+        history.carry_out(self)
+
     def hold(self, held: Held) -> None:
         """Account for a version that enters a chain."""
         self.history_bytes += held_cost(held)
@@ -163,8 +167,9 @@ def make_plan(
     appended = _arrive(plan, history, proposal, spans, uses)
     draft = Draft(history.marks, workshop)
     rebuild(plan, history, cuts, appended, uses, draft)
-    if workshop.span:
-        regroup(plan, history, (*cuts, *appended), appended, pressed, draft)
+    if workshop.store.span:
+        share = workshop.store.share
+        regroup(plan, history, (*cuts, *appended), appended, pressed, draft, share)
     plan.cut = tuple(cuts)
     _count_names(plan, history, uses)
     if proposal.commit is not None:

@@ -18,6 +18,7 @@ from backpack.errors import BudgetError, PolicyError
 from backpack.guard import name_of
 from backpack.ids import parse_id
 from backpack.plan import make_plan
+from backpack.push import make_push
 from backpack.records import PruneRequest, RetainedCommit
 from backpack.wording import described
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from backpack.plan import Plan
     from backpack.proposal import Proposal
     from backpack.protocols import PruningPolicy
+    from backpack.push import Push
     from backpack.store import Store
 
 __all__ = ["Candidates", "Room", "make_room"]
@@ -112,7 +114,7 @@ class Room:
         freed_bytes: Bytes of history that pruning them frees.
     """
 
-    plan: Plan
+    plan: Plan | Push
     victims: Sequence[int] = ()
     freed_bytes: int = 0
 
@@ -143,7 +145,10 @@ def make_room(
         BudgetError: The change does not fit and nothing more is given up for it.
         PolicyError: A policy chose what it was not offered, or failed.
     """
-    workshop = Workshop(store, budget)
+    push = make_push(history, proposal, store)
+    if push is not None and push.history_bytes <= budget:
+        return Room(push)
+    workshop = Workshop(store)
     plan, pressed = _compacted(history, proposal, workshop, budget)
     if plan.history_bytes <= budget:
         return Room(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from backpack.entries import Entry, Form
 from backpack.errors import PolicyError
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Store"]
 
+#: So many versions are made a group at once, ...
+_GROUP: Final = 8
+#: ... and so many newer ones stay raw.
+_RAW: Final = 16
+#: The tails hold raw at most one in so many parts of the budget, leaders of large values aside.
+_SHARES: Final = 16
+
 
 class Store:
     """Turns superseded versions into what history holds of them, and back.
@@ -22,13 +29,20 @@ class Store:
     Args:
         policy: The storage policy. With a ``span`` it is one that leans versions on each other.
         guard: Puts the questions to it.
+        budget: What the history may take, in bytes.
 
     Attributes:
+        share: How many bytes all tails together may hold raw.
+        longest_tail: How many versions a chain's tail holds raw before a group is made of them.
+        kept: How many of these stay raw.
         span: Over how many versions at most one is read back; 0 if every version stands alone.
     """
 
-    def __init__(self, policy: StoragePolicy, guard: Guard) -> None:
+    def __init__(self, policy: StoragePolicy, guard: Guard, budget: int) -> None:
+        self.share = budget // _SHARES
         self.span: int = getattr(policy, "span", 0)
+        self.kept = min(_RAW, self.span)
+        self.longest_tail = self.kept + min(_GROUP, self.span)
         self._least: int = getattr(policy, "least", 0)
         self._policy = policy
         self._guard = guard

@@ -20,7 +20,7 @@ LAYERS = [
     {"protocols", "units", "ids", "labels", "entries"},
     {"policies", "codec", "history", "commits", "names", "budget", "proposal", "events", "guard"},
     {"store", "draft", "chains"},
-    {"plan", "reader", "settings", "usage"},
+    {"plan", "push", "reader", "settings", "usage"},
     {"relief", "snapshot"},
     {"engine", "transaction"},
     {"container"},

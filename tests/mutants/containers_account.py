@@ -33,7 +33,7 @@ def _pruned_after_applying(*, peak_hidden: bool) -> Iterator[None]:
 
     def apply(self: engine.Engine, change: proposal.Proposal) -> list[Any]:
         kept, peak = self.history, self.history.peak_bytes
-        workshop = draft.Workshop(self.store, self.settings.max_history_size)
+        workshop = draft.Workshop(self.store)
         kept.apply(plan.make_plan(kept, change, workshop))
         room = relief.make_room(
             kept,
