@@ -93,7 +93,7 @@ class Delta:
     def hold(self, version: SupersededVersion, /) -> bytes:
         """Return a patch, or a marker byte and a frame, or the encoded bytes if they are fewer."""
         encoded, base = version.encoded, version.base
-        if base is not None and len(encoded) <= LONGEST:
+        if base is not None and max(len(encoded), len(base)) <= LONGEST:
             common = stretches(encoded, base)
             inserted = len(encoded) - sum(length for _, _, length in common)
             if inserted * _MOST_INSERTED <= len(encoded):

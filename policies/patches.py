@@ -21,6 +21,10 @@ __all__ = ["LONGEST", "PATCH", "Stretch", "apply", "make_patch", "stretches"]
 #: What a patch starts with.
 PATCH: Final = b"\x02"
 
+#: What a patch inserts, or ``(level, start, stop)``: the part it copies of the text that the next
+#: patch makes.
+_Part = bytes | tuple[int, int, int]
+
 #: ``(start in the text, start in the base, length)`` of bytes that both have.
 Stretch = tuple[int, int, int]
 
@@ -200,59 +204,82 @@ def apply(patches: Sequence[bytes], base: bytes) -> bytes:
     """
     if not patches:
         return base
+    length = _length(patches[0])
+    text = b"".join(_followed(patches, length, memoryview(base)))
+    if len(text) != length:
+        raise ValueError(f"a patch makes {len(text):,} bytes of {length:,}")
+    return text
+
+
+def _followed(
+    patches: Sequence[bytes], length: int, ground: memoryview
+) -> list[bytes | memoryview]:
+    """Return, piece by piece, the text of so many bytes that the first patch makes."""
     out: list[bytes | memoryview] = []
-    ground = memoryview(base)
-    _follow(patches, 0, 0, _length(patches[0]), ground, out)
-    return b"".join(out)
-
-
-def _follow(
-    patches: Sequence[bytes],
-    level: int,
-    start: int,
-    stop: int,
-    ground: memoryview,
-    out: list[bytes | memoryview],
-) -> None:
-    """Put out what the text that ``patches[level]`` makes has between two places."""
-    for patch in islice(patches, level, None):
-        level += 1
-        if patch.startswith(_ONE_COPY) and len(patch) >= _INSERTED:
-            # By far the most have one copy, and what is wanted ends in it.
-            ahead, first, length, _ = _FOUR.unpack_from(patch, _NUMBERS)
-            if ahead < stop <= ahead + length:
-                if start < ahead:
-                    out.append(patch[_INSERTED + start : _INSERTED + ahead])
-                    start = ahead
-                start, stop = first + start - ahead, first + stop - ahead
-                continue
-        count, numbers = _read(patch)
-        inserted = _NUMBERS + 4 * len(numbers)
-        at = 0
-        copied: tuple[int, int] | None = None
-        for place in range(0, 3 * count + 1, 3):
-            ahead = numbers[place]
-            if ahead and at < stop and at + ahead > start:
-                if copied is not None:
-                    _follow(patches, level, *copied, ground, out)
-                    copied = None
-                out.append(patch[inserted + max(start - at, 0) : inserted + min(stop - at, ahead)])
-            at += ahead
-            inserted += ahead
-            if at >= stop or place == 3 * count:
+    # What is to come, the next at the end: bytes, or a part of the text that a patch makes.
+    rest: list[_Part] = [(0, 0, length)]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, bytes):
+            out.append(part)
+            continue
+        level, start, stop = part
+        for patch in islice(patches, level, None):
+            level += 1
+            if patch.startswith(_ONE_COPY) and len(patch) >= _INSERTED:
+                # By far the most have one copy, and what is wanted ends in it.
+                ahead, first, length, _ = _FOUR.unpack_from(patch, _NUMBERS)
+                if ahead < stop <= ahead + length:
+                    if start < ahead:
+                        out.append(patch[_INSERTED + start : _INSERTED + ahead])
+                        start = ahead
+                    start, stop = first + start - ahead, first + stop - ahead
+                    continue
+            parts = _parts(patch, level, start, stop)
+            while parts:
+                part = parts.pop()
+                if not isinstance(part, bytes):
+                    break
+                out.append(part)
+            else:
                 break
-            first, length = numbers[place + 1], numbers[place + 2]
-            if at + length > start:
-                if copied is not None:
-                    _follow(patches, level, *copied, ground, out)
-                copied = first + max(start - at, 0), first + min(stop - at, length)
-            at += length
-        if copied is None:
-            return
-        start, stop = copied
-    if stop > len(ground):
-        raise ValueError(f"a patch copies up to byte {stop:,} of a text of {len(ground):,}")
-    out.append(ground[start:stop])
+            _, start, stop = part
+            rest += parts
+        else:
+            if stop > len(ground):
+                raise ValueError(f"a patch copies up to byte {stop:,} of a text of {len(ground):,}")
+            out.append(ground[start:stop])
+    return out
+
+
+def _parts(patch: bytes, level: int, start: int, stop: int) -> list[_Part]:
+    """Return the parts of what the text that a patch makes has between two places, the last first.
+
+    Args:
+        patch: The patch.
+        level: The place of the next.
+        start: Where in its text.
+        stop: Up to where.
+    """
+    parts: list[_Part] = []
+    count, numbers = _read(patch)
+    inserted = _NUMBERS + 4 * len(numbers)
+    at = place = 0
+    while True:
+        ahead = numbers[place]
+        if ahead and at < stop and at + ahead > start:
+            parts.append(patch[inserted + max(start - at, 0) : inserted + min(stop - at, ahead)])
+        at += ahead
+        inserted += ahead
+        if at >= stop or place == 3 * count:
+            break
+        first, length = numbers[place + 1], numbers[place + 2]
+        if at + length > start:
+            parts.append((level, first + max(start - at, 0), first + min(stop - at, length)))
+        at += length
+        place += 3
+    parts.reverse()
+    return parts
 
 
 #: Where the numbers of the instructions are, behind their count.
