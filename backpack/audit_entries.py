@@ -21,9 +21,10 @@ def entries_amiss(history: History, store: Store) -> Iterator[str]:
         held for chain in history.chains.values() for held in chain.held if isinstance(held, Entry)
     ]
     known = set(entries)
-    for entry in entries:
-        yield from _amiss(entry, known, store.span)
-    yield from _marks_amiss(history, entries, store)
+    astray = [each for entry in entries for each in _amiss(entry, known, store.span)]
+    yield from astray
+    if not astray:  # A version can be read where its way to the ground has an end.
+        yield from _marks_amiss(history, entries, store)
     for key, chain in history.chains.items():
         tail = chain.tail
         members = tail.raw if tail.leader is None else (tail.leader, *tail.raw)
@@ -55,11 +56,12 @@ def _amiss(entry: Entry, known: set[Entry], span: int) -> Iterator[str]:
         yield f"{what} leans on one that does not know it."
     if any(each not in known or each.base is not entry for each in entry.dependents):
         yield f"{what} has dependents that do not lean on it."
-    steps, ground = 0, entry
-    while ground.base is not None and steps <= span:
+    steps, links, ground = 0, 0, entry
+    while ground.base is not None and links <= span:
         steps += ground.form is Form.LEANING
+        links += 1
         ground = ground.base
-    if steps >= span:
+    if steps >= span or ground.base is not None:
         yield f"{what} is more than {span} steps from the ground."
 
 
