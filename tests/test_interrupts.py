@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 import backpack.engine
-from backpack import Backpack
+from backpack import Backpack, PruneRequest
 from backpack.audit import audit
-from backpack.policies import Oldest, Stub
+from backpack.entries import Entry, Form
+from backpack.policies import Delta, Full, KeepAll, Oldest, Stub
+from backpack.protocols import PruningPolicy, StoragePolicy
 
 #: It traces every instruction itself.
 pytestmark = pytest.mark.no_cover
@@ -125,6 +127,50 @@ def roomy() -> Backpack:
     return bp
 
 
+class Leaning(Full):
+    """A storage policy that is done in no time, and leaves the places to the engine."""
+
+    span = 2
+
+
+def leaning(
+    budget: int,
+    values: int,
+    pruning: PruningPolicy,
+    storage: StoragePolicy = Delta(span=2, least=1),  # noqa: B008
+) -> Backpack:
+    """Return a Backpack whose versions lean on each other, two keys' equal ones too."""
+    bp = Backpack(
+        max_history_size=budget,
+        storage=storage,
+        pruning=pruning,
+        clock=lambda: 0.0,
+    )
+    for number in range(values):
+        bp.update(a="text " * 60 + str(number), b=("text " * 60 + str(number // 2)))
+    return bp
+
+
+def grouping() -> Backpack:
+    """Return one in which a key is about to make a group."""
+    return leaning(65_536, 6, KeepAll())
+
+
+def pressing() -> Backpack:
+    """Return one in which the next pack fits only if what is raw is compacted."""
+    return leaning(8_192, 4, Oldest())
+
+
+def leaned_on() -> Backpack:
+    """Return one whose next large pack prunes versions that others lean on."""
+    return leaning(4_864, 3, second, Leaning())
+
+
+def second(request: PruneRequest) -> list[str]:
+    """Prune the second of the commits."""
+    return [candidate.id for candidate in request.candidates][1:2]
+
+
 def shown(bp: Backpack) -> object:
     """Return everything a Backpack answers, its own code left out."""
     return (
@@ -152,9 +198,39 @@ ROOMY: dict[str, Callable[[Backpack], object]] = {
     "supersede two": lambda bp: bp.update({"a": 9, "b": 10}),
     "remove one": lambda bp: bp.remove("a"),
 }
+#: On versions that lean on each other: what makes a group, compacts, and prunes some of them.
+LEANING: dict[str, tuple[Callable[[], Backpack], Callable[[Backpack], object]]] = {
+    "pack that makes a group": (grouping, lambda bp: bp.pack("a", "text " * 60)),
+    "pack that compacts": (pressing, lambda bp: bp.pack("a", "last", note="n" * 1900)),
+    "pack that prunes what others lean on": (leaned_on, lambda bp: bp.pack("a", "text " * 60)),
+}
 CASES = [(filled, name, each) for name, each in OPERATIONS.items()] + [
     (roomy, name, each) for name, each in ROOMY.items()
 ]
+CASES += [(start, name, each) for name, (start, each) in LEANING.items()]
+
+
+@pytest.mark.parametrize("name", LEANING)
+def test_what_is_interrupted_does_what_its_name_says(name: str) -> None:
+    """Groups are made, raw versions compacted and such pruned that others lean on."""
+
+    def forms(bp: Backpack) -> list[Form]:
+        chains = bp._engine.history.chains.values()
+        return [held.form for chain in chains for held in chain.held if isinstance(held, Entry)]
+
+    start, operation = LEANING[name]
+    bp = start()
+    before, retained = forms(bp), len(bp.history())
+    operation(bp)
+    after, gone = forms(bp), retained + 1 - len(bp.history())
+    assert Form.RAW in before
+    assert ("prunes" in name) == gone
+    if "compacts" in name:
+        assert Form.ALONE not in before
+        assert Form.ALONE in after
+    elif not gone:
+        assert before.count(Form.LEANING) < after.count(Form.LEANING)
+    assert audit(bp) == []
 
 
 # An interruption while a generator is thrown away is reported and dropped by the interpreter.

@@ -11,7 +11,8 @@ import pytest
 
 from backpack import Backpack, CommitPruned
 from backpack.audit import audit
-from backpack.policies import Stub
+from backpack.policies import Delta, Full, Stub
+from backpack.protocols import StoragePolicy
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +41,10 @@ def test_no_edit_is_lost() -> None:
     assert audit(bp) == []
 
 
-def test_the_budget_holds_for_every_onlooker() -> None:
+@pytest.mark.parametrize("storage", [Full(), Delta(span=3, least=1)], ids=repr)
+def test_the_budget_holds_for_every_onlooker(storage: StoragePolicy) -> None:
     """While some threads write and prune, others see whole states within the budget."""
-    bp = Backpack(max_history_size=16_384, reference=Stub(2_000))
+    bp = Backpack(max_history_size=16_384, reference=Stub(2_000), storage=storage)
     done = Event()
 
     def write(worker: int) -> None:
