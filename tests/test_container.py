@@ -703,6 +703,39 @@ class TestSettings:
         with pytest.raises(ConfigError, match=message):
             Backpack(**settings)
 
+    @pytest.mark.parametrize(
+        ("name", "number", "shown", "smallest"),
+        [
+            ("span", True, "bool True", 1),
+            ("span", 0, "int 0", 1),
+            ("span", 1.5, "float 1.5", 1),
+            ("span", "8", "'8'", 1),
+            ("span", None, "None", 1),
+            ("least", False, "bool False", 0),
+            ("least", -1, "int -1", 0),
+            ("least", 1.5, "float 1.5", 0),
+            ("least", "1 KiB", "'1 KiB'", 0),
+        ],
+    )
+    def test_the_numbers_of_a_storage_policy_are_checked(
+        self, name: str, number: object, shown: str, smallest: int
+    ) -> None:
+        """What is no whole number, or too small, is named with what it may be."""
+
+        class Leaning(Full):
+            span: Any = 3
+            least: Any = 0
+
+        assert Backpack(storage=Leaning()).head is None
+        setattr(Leaning, name, number)
+        with pytest.raises(ConfigError) as caught:
+            Backpack(storage=Leaning())
+        assert "storage" == caught.value.field
+        assert (
+            f"Leaning.{name} is {shown}; it must be a whole number, {smallest} or more"
+            == caught.value.message
+        )
+
     def test_its_repr_tells_the_essentials(self, bp: Backpack) -> None:
         """Keys, commits, and history against its budget."""
         bp["k"] = 1

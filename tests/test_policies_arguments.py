@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backpack.errors import ConfigError
-from backpack.policies import LeastAccessed, Oldest, Preview, Stub, Thinning
-from backpack.policies.arguments import batch
+from backpack.policies import Delta, LeastAccessed, Oldest, Preview, Stub, Thinning
+from backpack.policies.arguments import batch, to_least
+from backpack.units import parse_size
 
 thousandths = st.integers(1, 1000)
 
@@ -117,6 +119,24 @@ def test_max_value_size_is_refused(policy: Callable[..., object], limit: object)
     with pytest.raises(ConfigError) as caught:
         policy(max_value_size=limit)
     assert caught.value.field == "max_value_size"
+
+
+@pytest.mark.parametrize(("least", "size"), [(1, 1), (600, 600), ("1 KiB", 1024), ("2 kB", 2000)])
+def test_least_is_a_size(least: int | str, size: int) -> None:
+    """From where on something is done is a number of bytes, or a size as people write it."""
+    assert size == to_least(least)
+    assert size == Delta(least=size).least
+
+
+@pytest.mark.parametrize("least", [0, -1, True, "much", 1.5, None])
+def test_least_is_refused(least: Any) -> None:
+    """What is no size is refused, naming the argument, in the words of every size."""
+    with pytest.raises(ConfigError) as caught:
+        to_least(least)
+    assert "least" == caught.value.field
+    with pytest.raises(ConfigError) as other:
+        parse_size(least, field="max_value_size")
+    assert other.value.message == caught.value.message
 
 
 def test_long_arguments_are_shortened() -> None:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from backpack import Backpack
 from backpack.errors import CommitPruned, CorruptError, UnknownCommit
-from backpack.policies import Compressed, LeastAccessed, Oldest, Preview, Stub
+from backpack.policies import (
+    Compressed,
+    Delta,
+    LeastAccessed,
+    Oldest,
+    Preview,
+    StoredSize,
+    Stub,
+)
 from backpack.records import Commit, Reference, SizedValue, Unavailable
 from backpack.replay import Replay, replay
 from backpack.snapshot import Snapshot
@@ -109,6 +117,13 @@ def runs(draw: st.DrawFn) -> list[Operation]:
     pruning=st.sampled_from([Oldest(), Oldest(1.0), LeastAccessed()]),
     limit=st.none() | st.integers(0, 70),
     reference=st.sampled_from([Stub(300), Preview(300, characters=20)]),
+    held=st.sampled_from(
+        [
+            {"storage": Compressed()},
+            {"storage": Delta(span=3, least=1)},
+            {"storage": Delta(), "sizing": StoredSize()},
+        ]
+    ),
 )
 def test_every_run_verifies(
     trace: list[Operation],
@@ -116,11 +131,10 @@ def test_every_run_verifies(
     pruning: Oldest | LeastAccessed,
     limit: int | None,
     reference: Stub | Preview,
+    held: Mapping[str, Any],
 ) -> None:
     """Whatever the run, the budget and the policies: all is compared, nothing is wrong."""
-    backpack = Backpack(
-        max_history_size=budget, pruning=pruning, reference=reference, storage=Compressed()
-    )
+    backpack = Backpack(max_history_size=budget, pruning=pruning, reference=reference, **held)
     replayed = replay(trace, backpack)
     found = verify(trace, replayed, backpack, limit=limit)
 
@@ -393,6 +407,35 @@ def test_a_policy_that_fails_when_asked_again_is_found() -> None:
     found = verified(TRACE, Backpack(reference=once))
 
     assert "the policies fail on it: RuntimeError: asked twice" in found.mistakes[0]
+
+
+def test_sizes_that_depend_on_the_value_before_are_asked_for_again() -> None:
+    """What is left out by its difference from the value before is judged by the same difference.
+
+    Also where that value was packed twice, or removed in between.
+    """
+    log = [f"{number**40}" for number in range(200, 300)]
+    large, other = ("".join(str(n**900) for n in range(at, at + 7)) for at in (200, 300))
+    trace: list[Operation] = [
+        Pack(1, "log", log),
+        *(Append(line, "log", f"message {line}") for line in range(2, 10)),
+        Pack(10, "log", large),
+        Pack(11, "log", large),
+        Pack(12, "log", large + "and more"),
+        Look(13, 3),
+        Pack(14, "log", other),
+        Remove(15, "log"),
+        Pack(16, "log", other + "and more"),
+        Pack(17, "log", other),
+        Pack(18, "log", 1),
+        Look(19, 7),
+    ]
+
+    found = verified(trace, Backpack(reference=Stub(5000), sizing=StoredSize(), storage=Delta()))
+
+    assert () == found.mistakes
+    # So many digits are too large at first, and not when they gain a little.
+    assert (17, 4) == (found.verified, found.values_unavailable)
 
 
 def test_a_trace_that_changed_is_found() -> None:
