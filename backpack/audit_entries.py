@@ -56,6 +56,8 @@ def _amiss(entry: Entry, known: set[Entry], span: int) -> Iterator[str]:
         yield f"{what} leans on one that does not know it."
     if any(each not in known or each.base is not entry for each in entry.dependents):
         yield f"{what} has dependents that do not lean on it."
+    if sum(each.form is Form.LEANING for each in entry.dependents) > 1:
+        yield f"{what} has more than one that leans on it."
     steps, links, ground = 0, 0, entry
     while ground.base is not None and links <= span:
         steps += ground.form is Form.LEANING

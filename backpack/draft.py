@@ -134,11 +134,8 @@ class Draft:
         if is_same and gone.mark is not None:
             taking.mark = gone.mark
             self.marks[gone.mark] = heir
-        for other in others:
-            sketch = self._sketch(other)
-            sketch.base = heir
-            if not is_same:
-                sketch.data = None
+        for other in others:  # Of others only where the heir is the same: one leans on each.
+            self._sketch(other).base = heir
 
     def tail(self, tail: Tail, arriving: Iterable[Entry] = ()) -> Tail:
         """Return a chain's tail without the versions that went, with those that arrive."""

@@ -12,8 +12,9 @@ Once ``span`` versions reach the ground by a leader it is left as it is, a *keyf
 group starts anew. So a version is read back over ``span`` others at most.
 
 Older ones lean on newer ones only, so that the oldest can go without touching another. When one
-goes that others lean on, the nearest of these takes its place and the rest lean on that: few are
-held anew, and nobody's way to the ground gets longer.
+goes that another leans on, that takes its place; one that is the same goes before, and the rest
+lean on that. So on each leans one at most, beside those that are the same: few are held anew, and
+nobody's way to the ground gets longer.
 """
 
 from __future__ import annotations

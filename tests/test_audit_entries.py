@@ -103,6 +103,12 @@ def _lengthen_the_way(history: History) -> None:
     newer.dependents = (*newer.dependents, older)
 
 
+def _lean_two_on_one(history: History) -> None:
+    leaders = [entry for entry in entries(history) if entry.form is Form.RAW and entry.dependents]
+    ends = [entry for entry in entries(history) if entry.form is Form.LEANING][:1]
+    ends[0].base, leaders[1].dependents = leaders[1], (*leaders[1].dependents, ends[0])
+
+
 def _mark_another(history: History) -> None:
     mark, entry = next(iter(history.marks.items()))
     history.marks[mark + 1] = entry
@@ -174,6 +180,7 @@ FAULTS: dict[str, tuple[Callable[[History], None], str]] = {
     "a circle": (_lean_in_a_circle, " set is more than 4 steps from the ground."),
     "a circle of equals": (_be_the_same_in_a_circle, " set is more than 4 steps from the ground."),
     "a way that is too long": (_lengthen_the_way, " set is more than 4 steps from the ground."),
+    "two that lean on one": (_lean_two_on_one, " set has more than one that leans on it."),
     "a mark of another text": (_mark_another, " set is found by mistake."),
     "a mark that is not its own": (_unmark, " set is found by mistake."),
     "a mark that is missing": (_lose_a_mark, " entries are marked, "),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+import backpack.draft
 from backpack import Backpack, BudgetError, PolicyError, PruneRequest
 from backpack.audit import audit, overweight
 from backpack.entries import Entry, Form, fingerprint
@@ -324,6 +325,70 @@ def test_all_but_those_that_go_stay_exact(name: str, span: int) -> None:
         after = states(bp)
         assert before.keys() - going == after.keys() - {bp.history()[0].id}
         assert all(before[commit] == after[commit] for commit in before.keys() - going)
+
+
+@pytest.mark.parametrize("other", ["k", "another key"])
+def test_an_equal_version_takes_the_place_of_a_leader(other: str) -> None:
+    """It leads on where it is of the same key; of another key it is leaned on, and leads nothing.
+
+    What is packed then is held as ever.
+    """
+    wanted: list[str] = []
+
+    def choose(request: PruneRequest) -> list[str]:
+        return [each.id for each in request.candidates if each.id in wanted]
+
+    value = unlike(900, 17)
+    bp = Backpack(storage=Delta(span=4, least=1), max_history_size=2**18, pruning=choose)
+    spare = bp.pack("spare", 0)
+    bp.pack("k", value[1:])
+    bp.pack("k", value if other == "k" else value[3:])
+    bp.pack("k", value[2:])
+    leading = bp.pack("k", value)
+    bp.pack("k", "small")
+    if other != "k":
+        bp.pack(other, value)
+        bp.pack(other, "small")
+    wanted[:] = [spare.id]
+    prune(bp, wanted)  # Before that, all that is raw is compacted.
+    leader = history_of(bp).chains["k"].tail.leader
+    assert leader is not None
+    assert leading.seq == leader.seq
+    (twin,) = (entry for entry in leader.dependents if entry.form is Form.SAME)
+    assert other == twin.key
+    wanted[:] = [leading.id]
+    before = states(bp)
+    prune(bp, wanted)
+    assert before.keys() - states(bp).keys() == {leading.id}
+    assert Form.ALONE is twin.form
+    assert (twin if other == "k" else None) is history_of(bp).chains["k"].tail.leader
+    assert {"k"} == {entry.key for entry in twin.dependents}
+    assert (twin if other == "k" else None) is history_of(bp).chains["k"].tail.leader
+    wanted[:] = [commit.id for commit in bp.history()[:2]]  # Their notes take what there is.
+    for number in range(20):
+        bp.pack("k", value[number:])
+        assert audit(bp) == []
+    after = states(bp)
+    assert all(after[commit] == state for commit, state in before.items() if commit in after)
+
+
+@pytest.mark.parametrize("at_hand", [0, 2000])
+def test_a_change_reads_over_as_often_as_it_must(
+    at_hand: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where little of what was read is kept at hand, what is held is the same."""
+    held: list[list[bytes]] = []
+    for limit in (at_hand, 2**23):
+        monkeypatch.setattr(backpack.draft, "_AT_HAND", limit)
+        bp = filled(
+            (unlike(900, number // 10)[number % 10 :] for number in range(80)),
+            max_history_size=32 * 1024,
+            pruning=some_of(18),
+        )
+        assert bp.memory_usage().commits_pruned > 20
+        assert audit(bp) == []
+        held.append([entry.data for entry in entries(bp)])
+    assert held[0] == held[1]
 
 
 def test_what_is_raw_is_compacted_before_anything_is_pruned() -> None:
