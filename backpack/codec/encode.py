@@ -29,6 +29,9 @@ _HOOK_LEVELS: Final = 3
 # From this size on the C library asks the system for memory of its own for a block.
 _LARGE: Final = 128 * 1024
 
+# Up to this size Python manages blocks itself, and leaves no holes.
+_SMALL: Final = 512
+
 # The headers of bytes: lengths of one byte, of two and, in large values only, of four.
 _BYTES: Final = (b"\xc4", b"\xc5", b"\xc6")
 _SHORT_BYTES: Final = _BYTES[:2]
@@ -70,7 +73,10 @@ def encode_fast(value: object, classes: ClassRegistry) -> bytes:
         raise NeedsCare
     if len(data) > _LARGE:
         _keep_large_blocks()
-    return data
+        return data
+    # msgpack writes to a block of up to twice the size and cuts it off: beside a value that is
+    # kept stays a hole that the next one does not fit in. A copy takes what it needs.
+    return bytes(memoryview(data)) if len(data) > _SMALL else data
 
 
 @functools.cache
