@@ -436,6 +436,12 @@ def test_tails_hold_little_of_the_budget_raw() -> None:
         keyframes = [e for e in entries(bp) if e.form is Form.RAW and e.dependents]
         assert raw - sum(len(entry.data) for entry in keyframes) <= budget // 16
         assert history_of(bp).raw_bytes <= budget // 16
+        # Those that changed last are left raw.
+        changed = [f"key {each % 40}" for each in range(40, number + 1)][-40:]
+        waiting = list(history_of(bp).waiting)
+        assert waiting == changed[len(changed) - len(waiting) :]
+        if changed:
+            assert history_of(bp).chains[changed[-1]].tail.raw
     assert audit(bp) == []
     assert overweight(bp) == []
 
