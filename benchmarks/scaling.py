@@ -30,7 +30,7 @@ def filled(commits: int) -> Backpack:
 
 def pruning(commits: int) -> Backpack:
     """Return a Backpack that holds about so many commits, and prunes as it goes on."""
-    backpack = Backpack(max_history_size=620 * commits, pruning=Oldest(fraction=0.2))
+    backpack = Backpack(max_history_size=235 * commits, pruning=Oldest(fraction=0.2))
     for number in range(commits * 2):
         backpack.pack("k", f"{number:08}" + "x" * 92)
     return backpack
