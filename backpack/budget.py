@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from backpack.commits import NOTHING
-from backpack.entries import Entry
+from backpack.entries import Entry, Form
 from backpack.records import Reference
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "COMMIT_BYTES",
     "EMPTY_BYTES",
     "ENTRY_BYTES",
+    "GROUND_BYTES",
     "INHERITED_BYTES",
     "MINIMUM_BUDGET",
     "NAME_BYTES",
@@ -37,6 +38,7 @@ __all__ = [
     "REMARKS_BYTES",
     "TUPLE_BYTES",
     "VERSION_BYTES",
+    "entry_cost",
     "held_cost",
     "name_cost",
     "names_of",
@@ -70,9 +72,12 @@ INHERITED_BYTES = 24
 #: A superseded version: its place in the two columns of the chain, and the header and rounding
 #: of its bytes object.
 VERSION_BYTES = 64
-#: An entry, beside its version: its record, its number, its hash and the slot in the table of
-#: those, its place in what its base knows of it, or in the tail.
-ENTRY_BYTES = 288
+#: An entry, beside its version: its record, its number, its place in what its base knows of it or
+#: in the tail.
+ENTRY_BYTES = 144
+#: One that others can lean on, or be found to be the same as: its fingerprint, the slot in the
+#: table of those, what it knows of others.
+GROUND_BYTES = 144
 #: A reference in place of a value: its record and its size, less the header of the bytes that it
 #: stands for; its texts aside.
 REFERENCE_BYTES = 56
@@ -98,12 +103,18 @@ def text_cost(text: str) -> int:
     return _UNICODE_BYTES + width * len(text) + len(text.encode("utf-8", "surrogatepass"))
 
 
+def entry_cost(form: Form, data: bytes) -> int:
+    """Return what one version that is an entry takes, in bytes."""
+    own = VERSION_BYTES + ENTRY_BYTES + len(data)
+    return own if form is Form.SAME else own + GROUND_BYTES
+
+
 def held_cost(held: Held) -> int:
     """Return what one version in a chain takes, in bytes."""
     if isinstance(held, bytes):
         return VERSION_BYTES + len(held)
     if isinstance(held, Entry):
-        return VERSION_BYTES + ENTRY_BYTES + len(held.data)
+        return entry_cost(held.form, held.data)
     if isinstance(held, Reference):
         preview = 0 if held.preview is None else text_cost(held.preview)
         texts = text_cost(held.digest) + text_cost(held.reason) + preview

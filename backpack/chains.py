@@ -6,7 +6,7 @@ from array import array
 from itertools import chain as chain_of
 from typing import TYPE_CHECKING
 
-from backpack.budget import CHAIN_BYTES
+from backpack.budget import CHAIN_BYTES, entry_cost, held_cost
 from backpack.entries import Entry
 from backpack.history import TOMBSTONE, Chain
 from backpack.splices import Splice, runs, without
@@ -114,7 +114,9 @@ def regroup(
             if plan.raw_bytes <= share:
                 break
     held_anew = draft.finished()
-    plan.history_bytes += sum(len(new.data) - len(new.entry.data) for new in held_anew)
+    plan.history_bytes += sum(
+        entry_cost(new.form, new.data) - held_cost(new.entry) for new in held_anew
+    )
     plan.rewritten = [*held_anew, *draft.released()]
     plan.marks = draft.marks
 

@@ -13,7 +13,7 @@ from backpack import Backpack
 from backpack.audit import audit
 from backpack.commits import NOTHING, Commits, record_of, remarks_of, row_of
 from backpack.names import Names
-from backpack.policies import KeepAll
+from backpack.policies import Full, KeepAll
 from backpack.records import Change, Commit, PruneRequest
 
 TEXTS = ("a", "b", "c", "ключ")
@@ -104,7 +104,7 @@ def test_pruning_any_commit_frees_something() -> None:
         freed.append(request.used)
         return [list(request.candidates)[-1].id]
 
-    bp = Backpack(max_history_size=16_384, pruning=newest)
+    bp = Backpack(max_history_size=16_384, storage=Full(), pruning=newest)
     for number in range(150):
         bp.pack(f"k{number}", number)
     bp.pack("k0", "x" * 4000)
@@ -117,7 +117,9 @@ def test_pruning_any_commit_frees_something() -> None:
 @pytest.mark.no_cover
 def test_columns_give_room_back_however_slowly_they_shrink() -> None:
     """Pruned a few at a time, thousands of commits leave no room behind."""
-    bp = Backpack(max_history_size="1 MiB", pruning=lambda request: first_of(request))
+    bp = Backpack(
+        max_history_size="1 MiB", storage=Full(), pruning=lambda request: first_of(request)
+    )
 
     def first_of(request: PruneRequest) -> list[str]:
         return [candidate.id for candidate, _ in zip(request.candidates, range(9), strict=False)]

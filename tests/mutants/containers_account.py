@@ -14,6 +14,7 @@ from backpack import (
     names,
     plan,
     proposal,
+    push,
     reader,
     relief,
 )
@@ -106,7 +107,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         "B1",
         rewriting(
             history.History,
-            "settle",
+            "carry_out",
             "max(self.peak_bytes, plan.history_bytes)",
             "plan.history_bytes",
         ),
@@ -120,7 +121,28 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
             "if plan.history_bytes <= budget or not proposal.steps:",
         ),
     ),
+    "what is planned the short way need not fit": BrokenContainer(
+        "B1",
+        rewriting(
+            relief,
+            "make_room",
+            "push is not None and push.history_bytes <= budget",
+            "push is not None",
+        ),
+    ),
     # --- B2: the account -----------------------------------------------------------------
+    "the short way charges no commit": BrokenContainer(
+        "B2", rewriting(push, "make_push", "held_cost(held) + COMMIT_BYTES", "held_cost(held)")
+    ),
+    "the short way counts no references": BrokenContainer(
+        "B2", rewriting(push, "make_push", "+ (type(held) is Reference)", "")
+    ),
+    "the short way counts a current value twice": BrokenContainer(
+        "B2", rewriting(push, "make_push", " - len(before.encoded)", "")
+    ),
+    "the short way gives a name no more uses": BrokenContainer(
+        "B2", rewriting(push, "_one_more", "number, uses + 1", "number, uses")
+    ),
     "the account is stale after a tag": BrokenContainer(
         "B2",
         rewriting(
@@ -275,7 +297,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         "B3",
         rewriting(
             history.History,
-            "settle",
+            "carry_out",
             "if len(splice.column) == splice.length:\n",
             "if len(splice.column) == splice.length:\n"
             '            aside = vars(self).setdefault("aside", [])\n'

@@ -39,8 +39,8 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             reader.Reader,
             "version_at",
-            "HeldVersion(key, setter, version)",
-            "HeldVersion(key, seq, version)",
+            "self._store.read(key, setter, version)",
+            "self._store.read(key, seq, version)",
         ),
     ),
     # snapshot: "UnknownCommit: It is no commit of this Backpack."
@@ -108,8 +108,8 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             history.History,
             "settle",
-            "# Whatever is below may have been done already.",
-            "self._pending = None",
+            "self._pending.carry_out(self)",
+            "plan, self._pending = self._pending, None\n        plan.carry_out(self)",
         ),
     ),
     # edit: "Other threads wait while the block runs."
@@ -263,7 +263,7 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         "F1",
         rewriting(
             history.History,
-            "settle",
+            "carry_out",
             "        if len(splice.column) == splice.length:\n            splice.column",
             "        splice.column",
         ),
@@ -302,7 +302,7 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         "R1",
         rewriting(
             history.History,
-            "settle",
+            "carry_out",
             "else:\n            self.current[key] = current",
             "else:\n            self.current.pop(key, None)\n"
             "            self.current[key] = current",
