@@ -22,6 +22,8 @@ __all__ = ["same"]
 
 #: Of these, two that are equal are the same.
 _PLAIN = frozenset((bool, bytes, int, str, type(None)))
+#: These hold others, in an order that counts.
+_ORDERED = frozenset((list, tuple, dict))
 
 
 def same(one: object, other: object) -> bool:
@@ -48,16 +50,12 @@ def same(one: object, other: object) -> bool:
             if left != right:
                 return False
             continue
-        if kind is list or kind is tuple:
+        if kind in _ORDERED:
             if len(left) != len(right):
                 return False
             pairs += zip(left, right, strict=True)
-            continue
-        if kind is dict:
-            if len(left) != len(right):
-                return False
-            pairs += zip(left, right, strict=True)
-            pairs += zip(left.values(), right.values(), strict=True)
+            if kind is dict:
+                pairs += zip(left.values(), right.values(), strict=True)
             continue
         if isinstance(left, set | frozenset):
             if not _same_elements(left, right):
