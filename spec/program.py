@@ -121,18 +121,35 @@ def _attributes(kind: type, value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _text(value: str | bytes) -> str:
-    """Write a text, as a product where it says the same again and again."""
+    """Write a text, with a product for each stretch that says the same again and again."""
     if len(value) <= _LONG:
         return repr(value)
+    parts: list[str] = []
+    plain = at = 0
+    while at < len(value):
+        period, times = _repeated(value, at)
+        if times == 1:
+            at += 1
+            continue
+        if plain < at:
+            parts.append(repr(value[plain:at]))
+        parts.append(f"{value[at : at + period]!r} * {times}")
+        plain = at = at + period * times
+    if plain < len(value):
+        parts.append(repr(value[plain:]))
+    return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
+
+
+def _repeated(value: str | bytes, at: int) -> tuple[int, int]:
+    """Return the length of what stands there again and again, and how many times; or none."""
     for period in range(1, _LONG):
+        piece = value[at : at + period]
         times = 1
-        while value[period * times : period * (times + 1)] == value[:period]:
+        while value.startswith(piece, at + period * times):  # type: ignore[arg-type]
             times += 1
-        if period * times > 0.8 * len(value):
-            rest = value[period * times :]
-            product = f"{value[:period]!r} * {times}"
-            return f"({product} + {rest!r})" if rest else product
-    return repr(value)
+        if times > 1 and period * times >= _LONG:
+            return period, times
+    return 1, 1
 
 
 _PARTS: Final[dict[type, Callable[[Writer, Any], str]]] = {
