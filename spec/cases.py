@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import frozen
@@ -38,8 +38,10 @@ __all__ = [
     "Stored",
     "Versions",
     "View",
+    "after",
     "again",
     "question",
+    "span_of",
     "version",
 ]
 
@@ -215,9 +217,19 @@ class Shown:
     times: int = 1
 
     def questions(self) -> Iterator[NewValue | SizedValue]:
-        """Make the questions, each with a value of its own."""
-        for key, value in self.values:
+        """Make the questions, each with a value of its own.
+
+        A sizing policy is asked about each value twice: by itself, and after the one before it.
+        """
+        for at, (key, value) in enumerate(self.values):
             yield question(self.axis, key, deepcopy(value), self.times)
+            if self.axis == "sizing":
+                yield after(key, deepcopy(value), self.before(at))
+
+    def before(self, at: int) -> bytes:
+        """Return the encoded bytes of the value before one; of the last before the first."""
+        key, value = self.values[at - 1]
+        return _CODEC.encode(value, key)
 
     def answers(self, policy: Callable[[Any], object]) -> list[object]:
         """Return all that a policy answers."""
@@ -233,10 +245,15 @@ def question(axis: str, key: str, value: object, times: int = 1) -> NewValue | S
         value: The value.
         times: How many times as large as its encoding it is measured.
     """
-    encoded = _CODEC.encode(value, key)
+    data = _CODEC.encode(value, key)
     if axis == "sizing":
-        return NewValue(key, value, encoded)
-    return SizedValue(key, value, encoded, len(encoded) * times)
+        return NewValue(key, value, data)
+    return SizedValue(key, value, data, len(data) * times)
+
+
+def after(key: str, value: object, previous: bytes) -> NewValue:
+    """Return what a sizing policy is asked about a value that is to supersede another."""
+    return NewValue(key, value, _CODEC.encode(value, key), previous)
 
 
 def again(value: object) -> Iterator[tuple[str, object]]:
@@ -275,36 +292,83 @@ class Stored:
 class Versions:
     """Versions held by a storage policy, some of them discarded, the others read back.
 
+    A policy that leans versions on others is asked to hold each alone, then as a chain, each beside
+    the next; and once more without those that were discarded.
+
     Attributes:
         stored: The versions, in the order in which they are held.
         backwards: Whether they are read back newest first.
+        times: How often the chain goes through them.
     """
 
     stored: tuple[Stored, ...]
     backwards: bool = False
+    times: int = 1
 
     axis: ClassVar[str] = "storage"
 
-    def hold(self, policy: StoragePolicy) -> list[HeldVersion]:
-        """Return what a policy holds for each version."""
-        return [HeldVersion(each.key, each.seq, policy.hold(version(each))) for each in self.stored]
+    def asked(self, policy: StoragePolicy) -> list[Stored]:
+        """Return the versions that a policy is asked about: not those below its ``least``."""
+        least = getattr(policy, "least", 0) if span_of(policy) else 0
+        return [each for each in self.stored if len(each.encoded) >= least]
 
-    def read(self, policy: StoragePolicy, held: Sequence[HeldVersion]) -> list[tuple[Stored, Any]]:
-        """Return each version that lives with what a policy reads back for it."""
-        pairs = [pair for pair in zip(self.stored, held, strict=True) if pair[0].lives]
-        if self.backwards:
-            pairs.reverse()
-        return [(each, policy.read(data)) for each, data in pairs]
+    def pairs(self, policy: StoragePolicy) -> list[tuple[Stored, bytes | None]]:
+        """Return what a policy is to hold: versions alone, then versions and their bases."""
+        links = [
+            (each, base.encoded) for chain in self._chains(policy) for each, base in pairwise(chain)
+        ]
+        return [*((each, None) for each in self.asked(policy)), *links]
+
+    def hold(self, policy: StoragePolicy) -> list[bytes]:
+        """Return what a policy holds for each of its pairs."""
+        return [policy.hold(version(each, base)) for each, base in self.pairs(policy)]
+
+    def kept(self, policy: StoragePolicy, held: Sequence[bytes]) -> list[tuple[Stored, HeldVersion]]:
+        """Return the versions that live with what they are read back from, in order.
+
+        Args:
+            policy: The policy.
+            held: What it holds for each of its pairs.
+        """
+        alone = zip(self.asked(policy), held, strict=False)
+        kept = [
+            (each, HeldVersion(each.key, each.seq, data)) for each, data in alone if each.lives
+        ]
+        for chain in self._chains(policy)[-1:]:
+            span = span_of(policy)
+            data = held[len(held) - len(chain) + 1 :]
+            for at, each in enumerate(chain[: min(len(self.stored), len(chain) - 1)]):
+                grounds = {min(at + steps, len(chain) - 1) for steps in (1, 1 + span // 2, span)}
+                for ground in sorted(grounds):
+                    base, between = chain[ground].encoded, tuple(data[at + 1 : ground])
+                    leaning = HeldVersion(each.key, each.seq, data[at], base, between)
+                    kept.append((each, leaning))
+        return kept[::-1] if self.backwards else kept
 
     def answers(self, policy: StoragePolicy) -> list[object]:
         """Return all that a policy answers."""
         held = self.hold(policy)
-        return [each.data for each in held] + [data for _, data in self.read(policy, held)]
+        return [*held, *(policy.read(data) for _, data in self.kept(policy, held))]
+
+    def _chains(self, policy: StoragePolicy) -> list[list[Stored]]:
+        """Return the chains that a policy holds one after the other; the last is read."""
+        if not span_of(policy):
+            return []
+        chain = self.asked(policy) * self.times
+        living = [each for each in chain if each.lives]
+        chains = [chain] if len(living) == len(chain) else [chain, living]
+        return [each for each in chains if len(each) > 1]
 
 
-def version(stored: Stored) -> SupersededVersion:
-    """Return what a storage policy is asked to hold."""
-    return SupersededVersion(stored.key, stored.seq, stored.encoded)
+def span_of(policy: object) -> int:
+    """Return over how many versions a storage policy reads one back; 0 if each stands alone."""
+    span: int = getattr(policy, "span", 0)
+    return span
+
+
+def version(stored: Stored, base: bytes | None = None) -> SupersededVersion:
+    """Return what a storage policy is asked to hold, alone or beside the bytes of another."""
+    return SupersededVersion(stored.key, stored.seq, stored.encoded, base)
 
 
 Case: TypeAlias = Scene | Shown | Versions

@@ -37,6 +37,7 @@ _alike: Final = st.builds(
 _first_bytes: Final = st.integers(0, 255).map(lambda byte: bytes([byte]))
 _marked: Final = st.builds(bytes.__add__, _first_bytes, _alike)
 _chunks: Final = st.one_of(_alike, _marked, st.binary(max_size=40), st.just(b""))
+_SMALL: Final = 20_000
 _stored_keys: Final = st.sampled_from(["plan", "messages"])
 _lives: Final = st.sampled_from([True, True, False])
 
@@ -65,15 +66,48 @@ def shown_values(axis: str) -> st.SearchStrategy[Shown]:
     return st.builds(Shown, st.just(axis), some, st.sampled_from([1, 1, 3]))
 
 
+def _edited(text: bytes, other: bytes, how: str, at: int) -> bytes:
+    """Return the text of the next version, as agents make it of the last."""
+    place = at * len(text) // 8
+    match how:
+        case "grown":
+            return text + other
+        case "shifted":
+            return other + text
+        case "edited":
+            return text[:place] + other + text[place + len(other) :]
+        case "cut":
+            return text[place:]
+        case "turned":
+            return text[place:] + text[:place]
+    return text
+
+
+_edits: Final = st.tuples(
+    st.sampled_from(["grown", "equal", "edited", "shifted", "cut", "turned", "other"]),
+    st.one_of(st.sampled_from([b"and more", b"x"]), st.binary(max_size=9), _chunks),
+    st.integers(0, 8),
+)
+
+
 @st.composite
 def stored_versions(draw: st.DrawFn) -> Versions:
-    """Return versions of a few keys that look like one another, as versions do, or do not."""
+    """Return versions of a few keys: some like the one before, as versions are; some like none."""
     number, start = draw(st.integers(1, 8)), draw(_numbers)
-    stored = tuple(
-        Stored(draw(_stored_keys), seq, draw(_chunks), draw(_lives))
-        for seq in range(start, start + number)
-    )
-    return Versions(stored, draw(st.booleans()))
+    alike = draw(st.booleans())
+    stored: list[Stored] = []
+    for seq in range(start, start + number):
+        if alike and stored:
+            how, other, at = draw(_edits)
+            last = stored[-1].encoded
+            text = other if how == "other" else _edited(last, other, how, at)
+        else:
+            text = draw(_chunks)
+        stored.append(Stored(draw(_stored_keys), seq, text, draw(_lives)))
+    # A long chain of long versions would take long.
+    is_small = sum(len(each.encoded) for each in stored) < _SMALL
+    times = draw(st.sampled_from([1, 13])) if is_small else 1
+    return Versions(tuple(stored), draw(st.booleans()), times)
 
 
 @cache
@@ -96,7 +130,8 @@ def stream(axis: str, number: int) -> Iterator[Case]:
             moment = Moment(size=400 + at % 7, by=f"node {at % 3}", after=1.0 + at)
             yield Scene((moment,), times=3, needed=300)
         elif axis == "storage":
-            yield Versions((Stored(f"key {at % 50}", at + 1, b"%d: " % at + b"text " * 50),))
+            text = b"%d: " % at + b"text " * 120
+            yield Versions((Stored(f"key {at % 50}", at + 1, text),), times=2)
         else:
             yield Shown(axis, ((f"key {at % 50}", f"{at}: " + "text " * 50),))
 

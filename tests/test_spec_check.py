@@ -92,6 +92,18 @@ class Halves:
         return version.data
 
 
+class Shortcut:
+    """Hold versions as they are, and of an equal base nothing; forget what is between."""
+
+    span = 4
+
+    def hold(self, version: SupersededVersion) -> bytes:
+        return b"" if version.encoded == version.base else b"=" + version.encoded
+
+    def read(self, version: HeldVersion) -> bytes:
+        return version.data[1:] or version.base or b""
+
+
 class OffByOne:
     """Count a byte too few, and so none as less than none."""
 
@@ -268,6 +280,7 @@ def test_the_collector_is_left_as_it_was() -> None:
         (RoundsDown, "PR3"),
         (Halves, "ST1"),
         (Halves, "S1"),
+        (Shortcut, "ST2"),
         (OffByOne, "SI1"),
         (Whole, "RE3"),
     ],
@@ -289,6 +302,12 @@ def test_the_program_of_a_report_fails_as_it_stands(
     )  # fmt: skip
     assert 1 == done.returncode
     assert f"LawBroken: {law} is broken: {LAWS[law].sentence}" in done.stderr
+
+
+def test_the_program_of_what_leans_is_short() -> None:
+    """Three versions are enough: one, an equal one, and another behind it."""
+    program = str(check_policy(Shortcut, laws=["ST2"], seed=1)["ST2"].program)
+    assert len(program) < 500
 
 
 def test_the_program_of_something_local_says_where_it_belongs() -> None:

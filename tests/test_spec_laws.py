@@ -31,7 +31,7 @@ def test_the_ids_are_pinned() -> None:
     assert {
         "sizing": ("PO1", "PO2", "PO3", "PO4", "PO5", "SI1", "SI2"),
         "reference": ("PO1", "PO2", "PO3", "PO4", "PO5", "RE1", "RE2", "RE3", "RE4"),
-        "storage": ("PO1", "PO2", "PO3", "PO4", "PO5", "ST1", "ST2", "ST3", "ST4"),
+        "storage": ("PO1", "PO2", "PO3", "PO4", "PO5", "ST1", "ST2", "ST3", "ST4", "ST5"),
         "pruning": ("PO1", "PO2", "PO3", "PO4", "PO5", "PR1", "PR2", "PR3", "PR4", "PR5"),
     } == {axis: laws_of(axis) for axis in AXES}
 

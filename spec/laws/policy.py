@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from hypothesis import strategies as st
 
-from backpack.records import HeldVersion, RetainedCommit
+from backpack.records import RetainedCommit
 from backpack.spec.cases import Shown, Versions, version
 from backpack.spec.drawing import cases, stream
 from backpack.spec.laws.law import AXES, LawBroken, law, require
@@ -142,13 +142,15 @@ def _asked(case: Case, policy: Any) -> Iterator[tuple[Any, Any]]:
                 policy(shown)
                 yield shown, fresh
         elif isinstance(case, Versions):
-            for each in case.stored:
-                superseded = version(each)
-                data = policy.hold(superseded)
-                yield superseded, version(each)
-                held = HeldVersion(each.key, each.seq, data)
+            data = []
+            for each, base in case.pairs(policy):
+                superseded = version(each, base)
+                data.append(policy.hold(superseded))
+                yield superseded, version(each, base)
+            for _, held in case.kept(policy, data):
+                same_held = attrs.evolve(held)
                 policy.read(held)
-                yield held, HeldVersion(each.key, each.seq, data)
+                yield held, same_held
         else:
             commits, needed = {each.id: each for each in case.candidates()}, case.needed
             for request, answer in case.play(policy):

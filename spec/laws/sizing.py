@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from backpack.spec.cases import Shown, again, question
+from backpack.spec.cases import Shown, after, again, question
 from backpack.spec.drawing import cases
 from backpack.spec.laws.law import law, require
 from backpack.spec.laws.policy import answers, made
@@ -34,16 +34,27 @@ def sizes_are_counts(make: Callable[[], SizingPolicy], case: Shown) -> None:
 
 @law("SI2", "sizing", cases=cases)
 def equal_values_have_equal_sizes(make: Callable[[], SizingPolicy], case: Shown) -> None:
-    """Equal values have equal sizes, whoever made them and whenever."""
+    """Equal values, after equal ones, have equal sizes, whoever made them and whenever."""
     policy = made(make)
     with answers():
         first = [policy(each) for each in case.questions()]
-    for (key, value), size in zip(case.values, first, strict=True):
+    alone, behind = first[::2], first[1::2]
+    for at, (key, value) in enumerate(case.values):
+        before = case.before(at)
         for what, other in (("it", value), ("a copy", deepcopy(value)), *again(value)):
             with answers():
                 measured = policy(question("sizing", key, other, case.times))
+                follows = policy(after(key, other, before))
             require(
-                measured == size,
+                measured == alone[at],
                 "SI2",
-                lambda: f"{value!r:.200} measured {size!r}, {what} later {measured!r}.",
+                lambda: f"{value!r:.200} measured {alone[at]!r}, {what} later {measured!r}.",
+            )
+            require(
+                follows == behind[at],
+                "SI2",
+                lambda: (
+                    f"{value!r:.200} after {before!r:.100} measured {behind[at]!r}, {what} later "
+                    f"{follows!r}."
+                ),
             )

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from mutants import pruning, reference, sizing, storage
+from mutants import leaning, pruning, reference, sizing, storage
 
 __all__ = ["BROKEN", "HANGING", "ODD", "Broken"]
 
@@ -27,23 +27,29 @@ class Broken:
     make: Callable[[], object]
 
 
-_AXES = {"sizing": sizing, "reference": reference, "storage": storage, "pruning": pruning}
+_MODULES: Final = (
+    ("sizing", sizing),
+    ("reference", reference),
+    ("storage", storage),
+    ("storage", leaning),
+    ("pruning", pruning),
+)
 
 BROKEN: Final[dict[str, Broken]] = {
     name: Broken(axis, law, make)
-    for axis, module in _AXES.items()
+    for axis, module in _MODULES
     for name, (law, make) in module.BROKEN.items()
 }
 """Policies that come back with a wrong answer, or raise."""
 
 HANGING: Final[dict[str, Broken]] = {
     name: Broken(axis, law, make)
-    for axis, module in _AXES.items()
+    for axis, module in _MODULES
     for name, (law, make) in module.HANGING.items()
 }
 """Policies that never come back, or end the process."""
 
 ODD: Final[dict[str, tuple[str, Callable[[], object]]]] = {
-    name: (axis, make) for axis, module in _AXES.items() for name, make in module.ODD.items()
+    name: (axis, make) for axis, module in _MODULES for name, make in module.ODD.items()
 }
 """Policies that look strange and break no law: ``{name: (axis, make)}``."""

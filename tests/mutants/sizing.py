@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from attrs import frozen
 
+from backpack.policies import StoredSize
 from backpack.records import NewValue, digest
 
 __all__ = ["BROKEN", "HANGING", "ODD"]
@@ -221,6 +222,43 @@ class SameObject:
         return 8 if known else 16 + len(new.encoded)
 
 
+class RemembersBefore:
+    """Measure the difference in length from the value it saw last under the key."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int] = "", 0
+
+    def __call__(self, new: NewValue, /) -> int:
+        before = self._last[1] if self._last[0] == new.key else 0
+        self._last = new.key, len(new.encoded)
+        return abs(len(new.encoded) - before)
+
+
+class KnowsTheObject:
+    """Charge nothing where the value before is the very object it measured last."""
+
+    def __init__(self) -> None:
+        self._last: object = None
+
+    def __call__(self, new: NewValue, /) -> int:
+        if new.previous is None:
+            return 1 + len(new.encoded)
+        known = new.previous is self._last
+        self._last = new.previous
+        return 0 if known else 1 + len(new.encoded)
+
+
+def growth_only(new: NewValue) -> int:
+    """Measure how much longer a value is than the one before, as if it could not be shorter."""
+    return len(new.encoded) - len(new.previous or b"")
+
+
+def needs_one_before(new: NewValue) -> int:
+    """Take it that there is a value before."""
+    previous: Any = new.previous
+    return len(new.encoded) + len(previous)
+
+
 # --- those that never come back ----------------------------------------------------------------
 
 
@@ -271,6 +309,11 @@ class Pages:
         return -(-len(new.encoded) // self.page) * self.page
 
 
+def both(new: NewValue) -> int:
+    """Charge for the value before as well."""
+    return len(new.encoded) + len(new.previous or b"")
+
+
 class LastOnly:
     """Remember the last value and its size."""
 
@@ -313,6 +356,10 @@ BROKEN: Final[dict[str, tuple[str, Callable[[], object]]]] = {
     "it charges more each time": ("SI2", Inflation),
     "it counts the address": ("SI2", _always(address)),
     "it charges less for the same object": ("SI2", SameObject),
+    "it remembers the value before": ("SI2", RemembersBefore),
+    "it knows the value before by its object": ("SI2", KnowsTheObject),
+    "it takes it that values only grow": ("SI1", _always(growth_only)),
+    "it takes it that there is a value before": ("PO1", _always(needs_one_before)),
     "it counts the bytes of a pickle": ("SI2", _always(pickled)),
 }
 
@@ -328,4 +375,6 @@ ODD: Final[dict[str, Callable[[], object]]] = {
     "it charges three times the length": lambda: partial(times, 3),
     "it rounds up to pages": Pages,
     "it remembers the last size": LastOnly,
+    "it measures what differs from the value before": partial(StoredSize, 1),
+    "it charges the value before, too": _always(both),
 }
