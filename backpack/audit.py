@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import fields_dict
 
-from backpack.audit_entries import entries_amiss
+from backpack.audit_entries import entries_amiss, held_twice, raw_amiss
 from backpack.budget import (
     COMMIT_BYTES,
     EMPTY_BYTES,
@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from backpack.engine import Engine
     from backpack.history import History
 
-__all__ = ["audit", "overweight", "real_bytes", "sizes_owned", "some"]
+__all__ = [
+    "accounts",
+    "audit",
+    "duplicates",
+    "leanings",
+    "overweight",
+    "raw_bytes",
+    "real_bytes",
+    "sizes_owned",
+    "some",
+]
 
 T = TypeVar("T")
 
@@ -61,6 +71,11 @@ def audit(backpack: Backpack) -> list[str]:
     >>> audit(Backpack())
     []
     """
+    return [*accounts(backpack), *leanings(backpack)]
+
+
+def accounts(backpack: Backpack) -> list[str]:
+    """Recount what is written down; return a sentence for everything that is wrong."""
     engine = backpack._engine
     with engine.lock:
         engine.history.settle()
@@ -71,8 +86,33 @@ def audit(backpack: Backpack) -> list[str]:
             *_names(history),
             *_order(history),
             *_ownership(history),
-            *entries_amiss(history, engine.store),
+            *raw_amiss(history),
         ]
+
+
+def leanings(backpack: Backpack) -> list[str]:
+    """Follow the versions that lean on others; return a sentence for everything that is wrong."""
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        return list(entries_amiss(engine.history, engine.store))
+
+
+def duplicates(backpack: Backpack) -> list[bytes]:
+    """Return the encoded bytes of versions that are held more than once, raw ones aside."""
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        return held_twice(engine.history, engine.store)
+
+
+def raw_bytes(backpack: Backpack) -> tuple[int, bool]:
+    """Return how many bytes wait raw, and whether leaders of groups are all they are of."""
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        chains = engine.history.chains.values()
+        return engine.history.raw_bytes, not any(chain.tail.raw for chain in chains)
 
 
 def overweight(backpack: Backpack, most: int | None = None) -> list[str]:

@@ -1,7 +1,8 @@
-"""What must be true of entries: who leans on whom, in how many steps, and how they are found."""
+"""What must be true of entries: who leans on whom, how they are found, and what is held raw."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from backpack.entries import Entry, Form, fingerprint
@@ -12,14 +13,12 @@ if TYPE_CHECKING:
     from backpack.history import History
     from backpack.store import Store
 
-__all__ = ["entries_amiss"]
+__all__ = ["entries_amiss", "held_twice", "raw_amiss"]
 
 
 def entries_amiss(history: History, store: Store) -> Iterator[str]:
     """Yield a sentence for everything that is wrong with the entries. O(entries)."""
-    entries = [
-        held for chain in history.chains.values() for held in chain.held if isinstance(held, Entry)
-    ]
+    entries = _entries(history)
     known = set(entries)
     astray = [each for entry in entries for each in _amiss(entry, known, store.span)]
     yield from astray
@@ -34,6 +33,13 @@ def entries_amiss(history: History, store: Store) -> Iterator[str]:
             yield f"The raw tail of {key!r} is not raw, or not by itself."
         if sum(len(each.data) for each in tail.raw) != tail.size:
             yield f"The raw tail of {key!r} is not of {tail.size:,} bytes."
+
+
+def raw_amiss(history: History) -> Iterator[str]:
+    """Yield a sentence for everything that is wrong with what is written down of raw versions."""
+    for key, chain in history.chains.items():
+        tail = chain.tail
+        members = tail.raw if tail.leader is None else (tail.leader, *tail.raw)
         raw = sum(len(each.data) for each in members if each.form is Form.RAW)
         waiting = history.waiting.get(key, 0)
         if raw != waiting:
@@ -43,6 +49,25 @@ def entries_amiss(history: History, store: Store) -> Iterator[str]:
         yield f"The tails hold {total:,} bytes raw, {history.raw_bytes:,} are written down."
     for key in history.waiting.keys() - history.chains.keys():
         yield f"The tail of {key!r} waits to be made a group, and there is no such chain."
+
+
+def held_twice(history: History, store: Store) -> list[bytes]:
+    """Return the encoded bytes that are held for several versions, those in raw tails aside.
+
+    Long ones may be without blame, where others had their fingerprints. O(entries).
+    """
+    raw = {entry for chain in history.chains.values() for entry in chain.tail.raw}
+    owners = Counter(store.encoded(entry) for entry in _entries(history) if _owns(entry, raw))
+    return [text for text, number in owners.items() if number > 1]
+
+
+def _owns(entry: Entry, raw: set[Entry]) -> bool:
+    return entry.form is not Form.SAME and entry not in raw
+
+
+def _entries(history: History) -> list[Entry]:
+    chains = history.chains.values()
+    return [held for chain in chains for held in chain.held if isinstance(held, Entry)]
 
 
 def _amiss(entry: Entry, known: set[Entry], span: int) -> Iterator[str]:

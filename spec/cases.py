@@ -323,7 +323,9 @@ class Versions:
         """Return what a policy holds for each of its pairs."""
         return [policy.hold(version(each, base)) for each, base in self.pairs(policy)]
 
-    def kept(self, policy: StoragePolicy, held: Sequence[bytes]) -> list[tuple[Stored, HeldVersion]]:
+    def kept(
+        self, policy: StoragePolicy, held: Sequence[bytes]
+    ) -> list[tuple[Stored, HeldVersion]]:
         """Return the versions that live with what they are read back from, in order.
 
         Args:
@@ -331,9 +333,7 @@ class Versions:
             held: What it holds for each of its pairs.
         """
         alone = zip(self.asked(policy), held, strict=False)
-        kept = [
-            (each, HeldVersion(each.key, each.seq, data)) for each, data in alone if each.lives
-        ]
+        kept = [(each, HeldVersion(each.key, each.seq, data)) for each, data in alone if each.lives]
         for chain in self._chains(policy)[-1:]:
             span = span_of(policy)
             data = held[len(held) - len(chain) + 1 :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import evolve, field, mutable
@@ -84,6 +85,7 @@ class Saboteur:
         backpack: Whom to re-enter.
         axis: The axis that misbehaves; None while all behave.
         misdeed: How; one of :data:`MISDEEDS`.
+        patience: How many questions it answers before.
         trespass: How it re-enters; one of :data:`TRESPASSES`.
         fired: Whether it did.
         lenient: Whether the reference policy lets everything into history for now.
@@ -95,6 +97,7 @@ class Saboteur:
     backpack: Backpack | None = None
     axis: str | None = None
     misdeed: str = ""
+    patience: int = 0
     trespass: str = "pack"
     fired: bool = False
     lenient: bool = False
@@ -109,6 +112,9 @@ class Saboteur:
         """Return the misdeed if it is this axis' turn; common ones are done right here."""
         self.asked += 1
         if self.axis != axis:
+            return None
+        if self.patience:
+            self.patience -= 1
             return None
         self.fired = True
         if self.misdeed == "raise":
@@ -179,24 +185,59 @@ class HostileReference:
 
 @mutable(eq=False)
 class HostileStorage:
-    """A storage policy, until the saboteur strikes while it takes a version in."""
+    """A storage policy, until the saboteur strikes while it takes a version in or reads one.
+
+    Attributes:
+        told: What it was given to hold under a key and a number, alone or beside a base.
+        held: ``{(what it held, beside which base): all that this was held of}``.
+    """
 
     inner: StoragePolicy
     saboteur: Saboteur
     told: dict[tuple[str, int], bytes] = field(factory=dict)
+    held: dict[tuple[bytes, bytes | None], set[bytes]] = field(factory=dict)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HostileStorage:
+        inner, saboteur = deepcopy(self.inner, memo), deepcopy(self.saboteur, memo)
+        held = {pair: {*texts} for pair, texts in self.held.items()}
+        return type(self)(inner, saboteur, {**self.told}, held)
 
     def hold(self, version: SupersededVersion) -> bytes:
         """Hold, or misbehave."""
         misdeed = self.saboteur.strikes("storage")
         held: bytes = _JUNK[misdeed] if misdeed in _JUNK else _ask(self.inner.hold, version)
-        self.told[version.key, version.seq] = held
+        self.told[version.key, version.seq] = version.encoded
+        self.held.setdefault((held, version.base), set()).add(version.encoded)
         return held
 
     def read(self, version: HeldVersion) -> bytes:
-        """Read back; what is asked for must be what was held, under its key and number."""
-        if self.told.get((version.key, version.seq)) != version.data:
+        """Read back, or misbehave; what is asked for must be what was held, of what it says."""
+        if self.told.get((version.key, version.seq)) not in self._texts(version):
             self.saboteur.misled.append(f"{version.key!r} of commit {version.seq}")
-        return _ask(self.inner.read, version)
+        misdeed = self.saboteur.strikes("storage")
+        read: bytes = _JUNK[misdeed] if misdeed in _JUNK else _ask(self.inner.read, version)
+        return read
+
+    def _texts(self, version: HeldVersion) -> set[bytes]:
+        """Return of what the data was held, if it was, beside what is said to be between."""
+        bases: set[bytes] | set[None] | set[bytes | None] = {version.base}
+        for data in (*reversed(version.between), version.data):
+            bases = {text for base in bases for text in self.held.get((data, base), ())}
+        return {text for text in bases if text is not None}
+
+
+class HostileLeaningStorage(HostileStorage):
+    """A storage policy that holds versions beside others, until the saboteur strikes."""
+
+    @property
+    def span(self) -> int:
+        """Over how many versions at most one is read back."""
+        return self.inner.span  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def least(self) -> int:
+        """From how many encoded bytes on it is asked."""
+        return getattr(self.inner, "least", 0)
 
 
 @mutable(eq=False)
@@ -253,9 +294,11 @@ class HostilePruning:
 
 def hostile(backpack: Backpack, saboteur: Saboteur) -> dict[str, Any]:
     """Return the policies of a Backpack, as settings, in the saboteur's hands."""
+    leans = hasattr(backpack.storage, "span")
+    storage = HostileLeaningStorage if leans else HostileStorage
     return {
         "sizing": HostileSizing(backpack.sizing, saboteur),
         "reference": HostileReference(backpack.reference, saboteur),
-        "storage": HostileStorage(backpack.storage, saboteur),
+        "storage": storage(backpack.storage, saboteur),
         "pruning": HostilePruning(backpack.pruning, saboteur),
     }

@@ -16,7 +16,7 @@ from backpack.records import Change, Commit
 from backpack.spec.sameness import same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from backpack.records import Reference
 
@@ -139,6 +139,13 @@ class Model:
         """Return the versions that stood at a commit, removed keys left out."""
         state = self.commits[seq - 1].state
         return {key: version for key, version in state.items() if version.value is not REMOVED}
+
+    def versions(self) -> Iterator[Version]:
+        """Iterate over every value that any key ever had."""
+        for recorded in self.commits:
+            for version in recorded.state.values():
+                if version.seq == recorded.seq and version.value is not REMOVED:
+                    yield version
 
     def current(self) -> dict[str, object]:
         """Return the current state: ``{key: value}``."""

@@ -1,14 +1,15 @@
-"""The Backpack that laws are tried in: little room, previews, and commits that go haphazardly."""
+"""The Backpack that laws are tried in: little room, previews, deltas, commits that go haphazardly."""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 from attrs import frozen
 
 from backpack.container import Backpack
-from backpack.policies import Preview
+from backpack.policies import Delta, Preview
 
 if TYPE_CHECKING:
     from backpack.records import NewValue, PruneRequest
@@ -36,12 +37,16 @@ class Haphazard:
 
 
 def measured(new: NewValue, /) -> int:
-    """Measure a value as a little larger than its encoding, so that the two can be told apart."""
-    return len(new.encoded) + 7
+    """Measure a value as a little larger than its encoding, so that the two can be told apart.
+
+    A little more where it supersedes another, so that it can be told which.
+    """
+    behind = 0 if new.previous is None else 1 + crc32(new.previous) % 4
+    return len(new.encoded) + 7 + behind
 
 
 def standard_backpack(**settings: Any) -> Backpack:
-    """Return a new Backpack of 8 KiB that keeps values up to 1 KiB.
+    """Return a new Backpack of 8 KiB that keeps values up to 1 KiB, old ones as deltas.
 
     Args:
         **settings: What is to be different.
@@ -51,6 +56,7 @@ def standard_backpack(**settings: Any) -> Backpack:
             "max_history_size": BUDGET,
             "reference": Preview(LIMIT, characters=200),
             "pruning": Haphazard(),
+            "storage": Delta(span=4, least=1),
             "sizing": measured,
             **settings,
         }

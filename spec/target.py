@@ -13,6 +13,7 @@ from attrs import frozen
 
 from backpack.container import Backpack
 from backpack.errors import BackpackError, ConfigError
+from backpack.policies import Delta
 from backpack.registry import AXES, find
 from backpack.spec.laws.law import CONTAINER
 from backpack.spec.laws.reference import limit_of
@@ -151,7 +152,7 @@ def configured(config: Config, described: str, target: str) -> list[Subject]:
     """Return what is to be checked of a configuration: its policies, and a Backpack with them.
 
     The Backpack has little room, and a small limit where the reference policy takes one, so that
-    much is pruned and left out.
+    much is pruned and left out; deltas are made of everything.
 
     Args:
         config: The configuration.
@@ -190,7 +191,10 @@ def _shrunk(arguments: dict[str, Any]) -> dict[str, Any]:
     if limit > LIMIT and attrs.has(type(reference)):
         reference, limit = attrs.evolve(reference, max_value_size=LIMIT), LIMIT
     size = max(BUDGET, 12 * limit)
-    return {**arguments, "max_history_size": size, "reference": reference}
+    storage: Any = arguments["storage"]
+    if isinstance(storage, Delta):  # So that small values lean on one another, and on few.
+        storage = attrs.evolve(storage, span=min(storage.span, 4), least=min(storage.least, 1))
+    return {**arguments, "max_history_size": size, "reference": reference, "storage": storage}
 
 
 def _axes() -> Iterable[str]:

@@ -9,9 +9,9 @@ done, and the state machine sees to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from backpack.audit import audit, overweight, some
+from backpack.audit import accounts, duplicates, leanings, overweight, raw_bytes, some
 from backpack.errors import BackpackError, CommitPruned, UnknownCommit, ValueUnavailable
 from backpack.records import Unavailable
 from backpack.spec.laws.law import CONTAINER, LAWS, LawBroken, law, proclaim, require
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from backpack.records import Diff
     from backpack.snapshot import Snapshot
     from backpack.spec.model import Model, Version
+
+#: The part of the budget that may wait raw is one in so many.
+_SHARES: Final = 16
+#: So many equal versions share what is held, if they have no more bytes than that.
+_EQUALS, _SHORT = 64, 4096
 
 __all__ = ["check_diff", "check_laws", "check_left_out", "check_snapshot", "hold"]
 
@@ -90,7 +95,7 @@ def stays_in_budget(backpack: Backpack, model: Model, most: int | None = None) -
 @law("B2", CONTAINER)
 def account_is_true(backpack: Backpack, model: Model, most: int | None = None) -> None:
     """The running account equals a recount from scratch."""
-    for fault in audit(backpack):
+    for fault in accounts(backpack):
         raise LawBroken("B2", fault)
     usage = backpack.memory_usage(by_key=True)
     told = {key: each.current_bytes for key, each in (usage.by_key or {}).items()}
@@ -109,6 +114,17 @@ def account_covers_memory(backpack: Backpack, model: Model, most: int | None = N
     """Real memory is at most 1.10 times the account."""
     for fault in overweight(backpack, most):
         raise LawBroken("B3", fault)
+
+
+@law("B4", CONTAINER)
+def little_waits_raw(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """What waits raw for versions to lean on takes no more than a sixteenth of the budget.
+
+    One version a key, where these are large; and none once anything is pruned.
+    """
+    raw, are_leaders = raw_bytes(backpack)
+    share = backpack.memory_usage().budget_bytes // _SHARES
+    require(raw <= share or are_leaders, "B4", f"{raw:,} bytes wait raw, {share:,} may.")
 
 
 # --- snapshots -----------------------------------------------------------------------------------
@@ -210,6 +226,27 @@ def versions_are_those_visible(backpack: Backpack, model: Model, most: int | Non
     require(held == visible, "S4", lambda: f"Held {held}, visible {visible}.")
     total = sum(visible.values())
     require(usage.versions == total, "S4", f"It counts {usage.versions}, {total} are visible.")
+
+
+@law("S5", CONTAINER)
+def all_reach_the_ground(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """What a version leans on is held, and is so few others as the storage policy allows."""
+    for fault in leanings(backpack):
+        raise LawBroken("S5", fault)
+
+
+@law("S6", CONTAINER)
+def equal_versions_are_held_once(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """Where versions lean on others, equal ones of up to 4 KiB are held once, up to 64 of them."""
+    for text in duplicates(backpack):
+        if len(text) > _SHORT:  # It is found by a few of its bytes, or missed.
+            continue
+        made = [each for each in model.versions() if _encoded(backpack, each) == text]
+        require(len(made) > _EQUALS, "S6", lambda: f"{text!r:.200} is held twice.")
+
+
+def _encoded(backpack: Backpack, version: Version) -> bytes:
+    return backpack.codec.encode(version.value, version.key)
 
 
 # --- pruning -------------------------------------------------------------------------------------

@@ -84,7 +84,9 @@ def versions_stand_alone(make: Callable[[], StoragePolicy], case: Versions) -> N
             try:
                 read = _read(reader, data)
             except PolicyFailed as failed:
-                why = f"{each.key!r} of commit {each.seq}, read back{how}{over}: it raised {failed}."
+                why = (
+                    f"{each.key!r} of commit {each.seq}, read back{how}{over}: it raised {failed}."
+                )
                 raise LawBroken("ST2", why) from failed.__cause__
             _require_same("ST2", each, read, how + over)
 

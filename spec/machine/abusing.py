@@ -134,7 +134,21 @@ class Abusing(Doing):
         """Other policies break their contracts in the middle of a change."""
         for number, way in enumerate(ways):
             value = sized_value(max(0, self.limit + beside - number), 0)
-            self.sabotage_once(*way, trespass, lambda: self.backpack.pack(key, value), {key: value})
+            note = self.note_for(way[0])
+            self.sabotage_once(
+                *way,
+                trespass,
+                lambda: self.backpack.pack(key, value, note=note),
+                {key: value},
+                patience=number % 3 if note else 0,
+            )
+
+    def note_for(self, axis: str) -> str | None:
+        """Return a note for which there is no room, where only then the policy is asked at once."""
+        room = self.room()
+        if axis != "storage" or room is None or not hasattr(self.backpack.storage, "span"):
+            return None
+        return "n" * (room + 9)
 
     def sabotage_once(
         self,
@@ -143,6 +157,8 @@ class Abusing(Doing):
         trespass: str,
         change: Callable[[], Commit],
         changes: dict[str, object] | None = None,
+        *,
+        patience: int = 0,
     ) -> None:
         """Change something while a policy misbehaves; then it behaves again."""
         if self.over:
@@ -150,6 +166,7 @@ class Abusing(Doing):
         before, saboteur = self.fingerprint(), self.saboteur
         saboteur.axis, saboteur.misdeed, saboteur.fired = axis, misdeed, False
         saboteur.trespass, self.committing = trespass, changes is not None
+        saboteur.patience = patience
         self.heard = Heard()
         commit: Commit | None = None
         try:

@@ -159,7 +159,7 @@ class Bench(RuleBasedStateMachine):
             size = self.budgets[budget % len(self.budgets)]
         is_long = not self.budgets and budget in _GENEROUS and size < _SMALL
         if is_long:
-            size *= 24
+            size *= 40
         self.adopt(
             Backpack(
                 max_history_size=size,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Changing"]
 
+#: Half of a long text; what stands behind it is in no sample of an encoded value.
+_HALF: Final = sized_value(2200, 0)
 _NOTES: Final = (None, "why", "pourquoi: зачем")
 
 
@@ -279,6 +281,21 @@ class Changing(Doing):
                 continue
             value = number if what == "small" else sized_value(self.limit + beyond + number, kind)
             self.commit(lambda: self.backpack.pack(key, value), {key: value})
+        self.compare_newest(3)
+
+    @step(
+        key=keys,
+        order=st.lists(st.integers(0, 2), min_size=2, max_size=5),
+        when=lambda self: hasattr(self.backpack.storage, "span"),
+    )
+    def pack_near_twins(self, key: str, order: list[int]) -> None:
+        """Pack long values that differ in one place, and equal ones, in turn."""
+        self.saboteur.lenient = True
+        for at in order:
+            value = f"{_HALF}{at}{_HALF}"
+            self.commit(lambda: self.backpack.pack(key, value), {key: value})
+        self.saboteur.lenient = False
+        self.commit(lambda: self.backpack.pack(key, order), {key: order})
         self.compare_newest(3)
 
     @step(changes=st.dictionaries(keys, simple_values, min_size=1, max_size=3))

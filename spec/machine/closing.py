@@ -76,6 +76,7 @@ def _changes(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
     )
     order = _from(range(len(LOOK_ALIKES)), turn)
     yield "pack_look_alikes", {"key": third, "order": order, "number": 6}
+    yield "pack_near_twins", {"key": other, "order": [0, 1, 0, 2, 1]}
     yield "pack", everything
     yield "edit_in_vain", {"ways": ["nothing", "fail", "meddle", "remove"], "at": turn % 3}
     for again in (False, True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
+from backpack.audit import raw_bytes
 from backpack.errors import BackpackError, BudgetError, CommitPruned, PolicyError
 from backpack.guard import name_of
 from backpack.records import Committed, Pruned, Referenced, Refused
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from backpack.records import Commit, Event
     from backpack.spec.model import Recorded
 
-__all__ = ["Doing"]
+__all__ = ["LARGE", "Doing"]
 
 #: Bytes of room that no text is to fill.
-_LARGE: Final = 1024 * 1024
+LARGE: Final = 1024 * 1024
 
 
 class Doing(Bench):
@@ -34,7 +35,7 @@ class Doing(Bench):
     def room(self) -> int | None:
         """Return how many bytes are free; None if a text of that length would be a long one."""
         room = self.backpack.memory_usage().headroom_bytes
-        return room if room < _LARGE else None
+        return room if room < LARGE else None
 
     def commit(
         self,
@@ -117,6 +118,8 @@ class Doing(Bench):
         pruned = tuple(each.id for each in reversed(retained) if each.id not in left)
         if not pruned:
             return []
+        raw, _ = raw_bytes(self.backpack)
+        self.require(raw == 0, "B4", f"{len(pruned)} were pruned, and {raw:,} bytes wait raw.")
         used = self.backpack.memory_usage().history_bytes
         freed = self.heard.requests[0][0].used - used if self.heard.requests else -1
         return [Pruned(pruned, freed, name_of(self.backpack.pruning))]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backpack.errors import BudgetError, CommitPruned, PolicyError
 from backpack.records import PruneRequest, Refused, RetainedCommit
 from backpack.spec.machine.base import TAGS, Heard, begun, commits, step
-from backpack.spec.machine.doing import Doing
+from backpack.spec.machine.doing import LARGE, Doing
 
 if TYPE_CHECKING:
     from backpack.spec.model import Recorded
@@ -184,8 +184,8 @@ class Keeping(Doing):
     def probe(self, commit_id: str) -> RetainedCommit | None:
         """Return what a policy is told of a commit, if it is offered; nothing changes by it."""
         seen: list[RetainedCommit] = []
-        room = self.room()
-        if room is None:
+        budget = self.backpack.max_history_size
+        if self.room() is None or budget > LARGE:
             return None
 
         def look(request: PruneRequest) -> None:
@@ -195,7 +195,7 @@ class Keeping(Doing):
         saboteur.axis, saboteur.misdeed = "pruning", "raise"
         saboteur.watch.append(look)
         try:
-            self.backpack.pack("k", None, note="n" * (room + 1))
+            self.backpack.pack("k", None, note="n" * budget)  # For which there is never room.
         except (BudgetError, PolicyError):
             pass
         finally:

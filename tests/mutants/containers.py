@@ -8,6 +8,7 @@ from mutants.broken_container import BrokenContainer
 from mutants.containers_account import BROKEN_ACCOUNTS
 from mutants.containers_asking import BROKEN_QUESTIONS
 from mutants.containers_changing import BROKEN_CHANGES
+from mutants.containers_leaning import BROKEN_LEANINGS
 from mutants.containers_reading import BROKEN_READINGS
 from mutants.containers_unseen import BROKEN_UNSEEN
 
@@ -20,4 +21,5 @@ BROKEN: Final[dict[str, BrokenContainer]] = {
     **BROKEN_QUESTIONS,
     **BROKEN_CHANGES,
     **BROKEN_UNSEEN,
+    **BROKEN_LEANINGS,
 }

@@ -18,6 +18,7 @@ from backpack import (
     reader,
     relief,
 )
+from backpack.policies import Full
 from backpack.records import Pruned
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import replaced, replacing, rewriting, together
@@ -292,6 +293,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
             "return VERSION_BYTES + len(held)",
             "return VERSION_BYTES + len(held) // 2",
         ),
+        storage=Full(),
     ),
     "pruned commits are put aside": BrokenContainer(
         "B3",

@@ -22,6 +22,7 @@ from backpack import (
     transaction,
     usage,
 )
+from backpack.policies import Full
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import rewriting
 
@@ -42,6 +43,7 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
             "self._store.read(key, setter, version)",
             "self._store.read(key, seq, version)",
         ),
+        storage=Full(),
     ),
     # snapshot: "UnknownCommit: It is no commit of this Backpack."
     "an id may have something behind it": BrokenContainer(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
 
+from backpack.protocols import StoragePolicy
 from backpack.spec.check import Check, plan
 from backpack.spec.laws import CONTAINER
 from backpack.spec.standard import standard_backpack
@@ -27,12 +29,14 @@ class Mutant:
         law: The law that must kill it.
         make: Makes the policy; None for the container.
         put_in: Breaks the container for as long as it is entered.
+        storage: The storage policy of the Backpack that is tried; the standard one if left out.
     """
 
     axis: str
     law: str
     make: Callable[[], object] | None = None
     put_in: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    storage: StoragePolicy | None = None
 
     def check(self, laws: tuple[str, ...], *, seed: int, examples: int | None = None) -> Check:
         """Plan a check of it that shrinks nothing, since only the verdict is asked for."""
@@ -44,12 +48,14 @@ class Mutant:
         """What is checked."""
         if self.make is not None:
             return subject_of(self.make, axis=self.axis)
-        return Subject("a broken Backpack", CONTAINER, standard_backpack, "", None)
+        settings = {} if self.storage is None else {"storage": self.storage}
+        make = partial(standard_backpack, **settings)
+        return Subject("a broken Backpack", CONTAINER, make, "", None)
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
     **{
-        name: Mutant(CONTAINER, broken.law, put_in=broken.put_in)
+        name: Mutant(CONTAINER, broken.law, put_in=broken.put_in, storage=broken.storage)
         for name, broken in containers.BROKEN.items()
     },
     **{
