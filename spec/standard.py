@@ -1,4 +1,4 @@
-"""The Backpack that laws are tried in: little room, previews, deltas, commits that go haphazardly."""
+"""The Backpack that laws are tried in: little room, previews, deltas, haphazard pruning."""
 
 from __future__ import annotations
 
