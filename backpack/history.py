@@ -216,7 +216,7 @@ class History:
             self.commits.columns.pinned[bisect_left(self.commits.seqs, seq)] = pinned
         self.names.put(plan.names)
         self.names.given = plan.given
-        if plan.prunes or plan.arrived is None:
+        if plan.prunes or plan.rewritten or plan.arrived is None:
             self._shrink(plan)
         self.made = plan.made
         self.pins = plan.pins
