@@ -158,12 +158,12 @@ def grouping() -> Backpack:
 
 def pressing() -> Backpack:
     """Return one in which the next pack fits only if what is raw is compacted."""
-    return leaning(8_192, 4, Oldest())
+    return leaning(9_984, 4, Oldest())
 
 
 def leaned_on() -> Backpack:
     """Return one whose next large pack prunes versions that others lean on."""
-    return leaning(4_864, 3, second, Leaning())
+    return leaning(7_168, 3, second, Leaning())
 
 
 def second(request: PruneRequest) -> list[str]:

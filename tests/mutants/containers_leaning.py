@@ -17,7 +17,7 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
     # --- B2: the account -----------------------------------------------------------------
     "what is held anew is charged as it was": BrokenContainer(
         "B2",
-        rewriting(chains, "regroup", "len(new.data) - len(new.entry.data)", "0"),
+        rewriting(chains, "regroup", "entry_cost(new.form, new.data) - held_cost(new.entry)", "0"),
     ),
     "what is raw in a tail is not written down": BrokenContainer(
         "B2", rewriting(chains, "regroup", "plan.raw_bytes += raw - waiting", "pass")
@@ -38,19 +38,19 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             history.History,
             "_shrink",
-            "self.marks = _tight(self.marks, len(plan.marks))",
+            "self.marks = fitted(self.marks)",
             "pass",
         ),
     ),
     # --- B4: what waits raw --------------------------------------------------------------
     "tails hold raw what they like": BrokenContainer(
         "B4",
-        rewriting(chains, "regroup", "if plan.raw_bytes > draft.share:", "if False:"),
+        rewriting(chains, "regroup", "if plan.raw_bytes > share:", "if False:"),
     ),
     "tails hold raw twice their share": BrokenContainer(
         "B4",
         rewriting(
-            draft.Workshop, "__init__", "self.share = budget // _SHARES", "self.share = budget // 8"
+            store.Store, "__init__", "self.share = budget // _SHARES", "self.share = budget // 8"
         ),
     ),
     "pruning is asked before what is raw was made groups": BrokenContainer(
@@ -115,7 +115,8 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "the others lean on the one that went": BrokenContainer(
-        "S5", rewriting(draft.Draft, "drop", "sketch.base = heir", "pass")
+        "S5",
+        rewriting(draft.Draft, "drop", "self._sketch(other).base = heir", "self._sketch(other)"),
     ),
     "an heir does not know who leans on it": BrokenContainer(
         "S5", rewriting(draft.Draft, "drop", "taking.dependents += others", "pass")
@@ -142,7 +143,7 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             draft.Draft,
             "_grouped",
-            "tail.reach + reach <= self._workshop.span",
+            "tail.reach + reach <= self._workshop.store.span",
             "True",
         ),
     ),
@@ -151,15 +152,15 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             draft.Draft,
             "_grouped",
-            "tail.reach + reach <= self._workshop.span",
-            "tail.reach <= self._workshop.span",
+            "tail.reach + reach <= self._workshop.store.span",
+            "tail.reach <= self._workshop.store.span",
         ),
     ),
     "a leader that went leads on": BrokenContainer(
         "S5",
         rewriting(
             draft.Draft,
-            "tail",
+            "_who_leads",
             "while leader is not None and leader in self._heirs:",
             "while False:",
         ),
@@ -219,9 +220,9 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
         "B3",
         rewriting(
             budget,
-            "held_cost",
-            "return VERSION_BYTES + ENTRY_BYTES + len(held.data)",
-            "return VERSION_BYTES + ENTRY_BYTES + len(held.data) // 2",
+            "entry_cost",
+            "own = VERSION_BYTES + ENTRY_BYTES + len(data)",
+            "own = VERSION_BYTES + ENTRY_BYTES + len(data) // 2",
         ),
     ),
     # --- what sizing policies are told ---------------------------------------------------
