@@ -50,6 +50,8 @@ T = TypeVar("T")
 #: A version's places in the two columns of its chain.
 _SLOT_BYTES = 16
 
+#: An entry of the table of remarks, and the commit's number there.
+_ENTRY_BYTES = 88
 #: What tables of a few entries may take ahead of their charge, in bytes.
 _AHEAD_BYTES = 512
 
@@ -231,7 +233,7 @@ def _memory(history: History, most: int | None) -> Iterator[str]:
     for seq in some(list(commits.remarks), most):
         remarks = commits.remarks[seq]
         changed = [change.key for change in remarks.changes or ()]
-        size = real_size(remarks, *changed, *remarks.tags)
+        size = real_size(remarks, *changed, *remarks.tags) + _ENTRY_BYTES
         cost = remarks_cost(remarks)
         if size > 1.10 * cost:
             yield f"What is odd about commit {seq} takes {size:,} bytes, and is charged {cost:,}."

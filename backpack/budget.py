@@ -169,14 +169,14 @@ def record_cost(commits: Commits, seq: int, inherited: int) -> int:
 
 def owned_cost(history: History, index: int) -> int:
     """Return what history holds on a commit's behalf: its record and the versions it owns."""
-    chains, currents, seq = history.chains, history.current, history.commits.seqs[index]
-    own, inherited = history.commits.own(index), history.commits.inherited_by(seq)
-    total = record_cost(history.commits, seq, len(inherited))
+    commits, chains, currents = history.commits, history.chains, history.current
+    seq = commits.columns.seq[index]
+    own, inherited = commits.own(index), commits.inherited_by(seq)
+    total = record_cost(commits, seq, len(inherited))
     for key in (*own, *inherited):
         chain, current = chains.get(key), currents.get(key)
         if chain is not None and (current is None or current.seq > seq):
             at = bisect_right(chain.seqs, seq) - 1
-            total += (
-                held_cost(chain.held[at]) if at >= 0 else 0
-            )  # A removal of nothing is not held.
+            # A removal of nothing is not held.
+            total += held_cost(chain.held[at]) if at >= 0 else 0
     return total

@@ -204,8 +204,11 @@ class Commits:
 
     def inherited_by(self, seq: int) -> Sequence[str]:
         """Return the keys that the commit with this number inherited."""
-        first, behind = self.heritage(seq, seq)
-        return self.inherited[first:behind] if first < behind else ()
+        heirs = self.heirs
+        first = bisect_left(heirs, seq)
+        if first == len(heirs) or heirs[first] != seq:
+            return ()
+        return self.inherited[first : bisect_right(heirs, seq, first)]
 
     def heritage(self, first: int, last: int) -> tuple[int, int]:
         """Return where the keys stand that commits inherited: the first index, and one behind.
@@ -214,11 +217,8 @@ class Commits:
             first: The number of the first of these commits.
             last: The number of the last.
         """
-        heirs = self.heirs
-        start = bisect_left(heirs, first)
-        if start == len(heirs) or heirs[start] > last:
-            return start, start
-        return start, bisect_right(heirs, last, start)
+        start = bisect_left(self.heirs, first)
+        return start, bisect_right(self.heirs, last, start)
 
     def changing(self, key: str) -> list[int]:
         """Return the indexes of the commits that changed, or packed again, this key."""
@@ -238,17 +238,15 @@ class Commits:
             if named == number or seq in several
         ]
 
-    def names(self, index: int) -> Iterator[str]:
-        """Iterate over the names a commit's record mentions."""
-        columns, texts = self.columns, self._names.texts
-        for number in (columns.key[index], columns.by[index]):
-            if number != _NOBODY:
-                yield texts[number]
+    def names(self, index: int) -> Sequence[str]:
+        """Return the names a commit's record mentions."""
+        columns, text = self.columns, self._names.texts.get
+        named = [*filter(None, (text(columns.key[index]), text(columns.by[index])))]
         remarks = self.remarks.get(columns.seq[index])
         if remarks is not None:
-            for change in remarks.changes or ():
-                yield change.key
-            yield from remarks.tags
+            named += [change.key for change in remarks.changes or ()]
+            named += remarks.tags
+        return named
 
     def append(self, row: Row, length: int) -> None:
         """Put a row behind so many others. Twice is once."""

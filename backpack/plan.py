@@ -212,17 +212,17 @@ def _squash(
     Within a run, newest first, a key is handed over the first time it is met; whoever is older
     and owns it too has a version that nobody will see.
     """
-    commits = history.commits
+    commits, seqs = history.commits, history.commits.seqs
     heirs: list[tuple[int, int, array[int]]] = []
     heirlooms: list[tuple[int, int, list[str]]] = []
     for first, behind in spans:
         if behind < len(commits):
-            heir, seen = commits.seqs[behind], set(commits.owned(behind))
+            heir, seen = seqs[behind], set(commits.owned(behind))
         else:
             heir, seen = history.made + 1, {step.key for step in proposal.steps}
         kept: list[tuple[str, int]] = []
         for index in range(behind - 1, first - 1, -1):
-            seq = commits.seqs[index]
+            seq = seqs[index]
             plan.history_bytes -= COMMIT_BYTES
             if seq in commits.remarks:
                 plan.remark(seq, commits.remarks[seq], NOTHING)
@@ -236,7 +236,7 @@ def _squash(
                     kept.append((key, seq))
         inherited = [key for key, seq in kept if not _is_gone(history, key, seq, cuts)]
         # What the victims inherited themselves stands right before what the heir did.
-        start, stop = commits.heritage(commits.seqs[first], commits.seqs[behind - 1])
+        start, stop = commits.heritage(seqs[first], seqs[behind - 1])
         plan.history_bytes += INHERITED_BYTES * (len(inherited) - (stop - start))
         heirs.append((start, stop, array("q", [heir]) * len(inherited)))
         heirlooms.append((start, stop, inherited))

@@ -36,10 +36,11 @@ class Splice:
 
     Attributes:
         column: The list or array to change.
-        length: How long it is before: what tells whether this was done already.
+        length: How long it is before: what tells whether this was done already. Where as much comes
+            as goes nothing tells, but then it may be done again.
         first: Index of the first item that goes.
         behind: Index behind the last item that goes.
-        items: What comes in their place; not as many as go. For an array, an array of its type.
+        items: What comes in their place; for an array, an array of its type.
     """
 
     column: Column
@@ -87,10 +88,6 @@ def exchanged(column: Column, exchanges: Sequence[tuple[int, int, Any]]) -> list
     length = len(column)
     # From behind, so that the indexes before stay what they are.
     for first, behind, items in reversed(exchanges):
-        if first < behind and len(items) == behind - first:
-            # In two steps, since only a splice that changes the length can be known to be done.
-            splices.append(Splice(column, length, first, behind, column[:0]))
-            length, behind = length - len(items), first
         if first < behind or items:
             splices.append(Splice(column, length, first, behind, items))
             length += len(items) - (behind - first)

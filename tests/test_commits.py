@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice
 from sys import getsizeof
 
 import pytest
@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpack import Backpack
-from backpack.audit import audit
+from backpack.audit import audit, overweight
 from backpack.commits import NOTHING, Commits, record_of, remarks_of, row_of
 from backpack.names import Names
-from backpack.policies import Full, KeepAll
+from backpack.policies import Full, KeepAll, Stub
 from backpack.records import Change, Commit, PruneRequest
 
 TEXTS = ("a", "b", "c", "ключ")
@@ -98,40 +98,62 @@ def test_a_small_commit_is_nothing_but_its_row() -> None:
 
 def test_pruning_any_commit_frees_something() -> None:
     """What an heir takes over costs less than what goes with the commit."""
-    freed: list[int] = []
+    used: list[int] = []
 
     def newest(request: PruneRequest) -> list[str]:
-        freed.append(request.used)
+        used.append(request.used)
         return [list(request.candidates)[-1].id]
 
-    bp = Backpack(max_history_size=16_384, storage=Full(), pruning=newest)
-    for number in range(150):
-        bp.pack(f"k{number}", number)
-    bp.pack("k0", "x" * 4000)
+    bp = Backpack(max_history_size=36_000, reference=Stub(16_000), storage=Full(), pruning=newest)
+    for number in range(80):
+        bp.pack(f"k{number % 40}", number)
+    bp.pack("k0", "x" * 15_000)
+    assert [] == used
     bp.pack("k0", 1)
-    assert len(freed) > 20
-    assert sum(after < before for before, after in pairwise(freed)) > 20
+    assert len(used) > 30
+    assert sorted(set(used), reverse=True) == used
     assert audit(bp) == []
 
 
 @pytest.mark.no_cover
 def test_columns_give_room_back_however_slowly_they_shrink() -> None:
     """Pruned a few at a time, thousands of commits leave no room behind."""
-    bp = Backpack(
-        max_history_size="1 MiB", storage=Full(), pruning=lambda request: first_of(request)
-    )
 
-    def first_of(request: PruneRequest) -> list[str]:
-        return [candidate.id for candidate, _ in zip(request.candidates, range(9), strict=False)]
+    def first_few(request: PruneRequest) -> list[str]:
+        return [each.id for each in islice(request.candidates, 3)]
 
-    for number in range(3_000):
+    bp = Backpack(max_history_size="512 KiB", storage=Full(), pruning=first_few)
+    for number in range(4_200):
         bp.pack("k", number)
-    commits = bp._engine.history.commits
-    full = sum(map(getsizeof, commits.columns))
-    while len(commits) > 300:
-        bp.pack("large", "x" * min(90_000, bp.memory_usage().headroom_bytes + 3_000))
-    assert sum(map(getsizeof, bp._engine.history.commits.columns)) < full / 4
-    assert audit(bp) == []
+    history = bp._engine.history
+    columns, seqs = history.commits.columns, history.chains["k"].seqs
+    full = sum(map(getsizeof, columns)), getsizeof(seqs)
+    for number in range(430):
+        bp.pack("large", f"{number:03}" * 300)
+    assert len(history.commits) < 1_500
+    assert sum(map(getsizeof, history.commits.columns)) < full[0] / 3
+    assert getsizeof(history.chains["k"].seqs) < full[1] / 3
+    assert [] == [*audit(bp), *overweight(bp)]
+
+
+def test_tables_give_room_back() -> None:
+    """Tags and notes that are gone, and keys nobody inherits any more, leave no room behind."""
+    bp = Backpack()
+    history = bp._engine.history
+    for number in range(500):
+        bp.pack("k", number, tags=[f"tag {number}"])
+    full = [getsizeof(table) for table in (history.names.texts, history.commits.remarks)]
+    for number, commit in enumerate(reversed(bp.history())):
+        bp.untag(commit, f"tag {number}")
+    assert 200 > len(history.names.texts) + len(history.commits.remarks)
+    assert getsizeof(history.names.texts) < full[0] / 10
+    assert getsizeof(history.commits.remarks) < full[1] / 10
+    for _ in range(500):
+        history.commits.heirs.append(1)
+    while history.commits.heirs:
+        del history.commits.heirs[:10]
+    bp.pin(commit)
+    assert getsizeof(history.commits.heirs) < 100
 
 
 def test_all_of_a_long_history_is_there() -> None:
@@ -140,3 +162,7 @@ def test_all_of_a_long_history_is_there() -> None:
     made = [bp.pack(f"k{number % 7}", number, by=f"n{number % 3}") for number in range(3_000)]
     assert made[::-1] == bp.history()
     assert [each for each in reversed(made) if each.keys == ("k3",)] == bp.history("k3")
+    bp.update(k3=0, k4=0)
+    bp.update(k4=1, k5=1)
+    assert [3_002, 3_001] == [bp.history(key)[0].seq for key in ("k5", "k3")]
+    assert [] == bp.history("never")

@@ -108,7 +108,7 @@ def interruptible(code: CodeType) -> frozenset[int]:
 def filled() -> Backpack:
     """Return a Backpack whose next large pack must prune, with removals and a transaction."""
     bp = Backpack(
-        max_history_size=4500, reference=Stub(1500), pruning=Oldest(fraction=0.4), clock=lambda: 0.0
+        max_history_size=5200, reference=Stub(1500), pruning=Oldest(fraction=0.4), clock=lambda: 0.0
     )
     for number in range(4):
         bp.pack("a", "a" * 200 + str(number), by="node", tags=("t",))

@@ -46,9 +46,9 @@ def test_a_done_splice_is_told_by_the_length() -> None:
 @st.composite
 def exchanges(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, int, list[int]]]]:
     """A column, and runs of it with what is to come in their place."""
-    length = draw(st.integers(0, 300))
-    many = draw(st.sampled_from([3, 200]))
-    edges = sorted(draw(st.sets(st.integers(0, length), max_size=many)))
+    length = draw(st.integers(150, 300))
+    fewest, most = draw(st.sampled_from([(0, 6), (130, 150)]))
+    edges = sorted(draw(st.sets(st.integers(0, length), min_size=fewest, max_size=most)))
     items = st.lists(st.integers(1000, 1009), max_size=3)
     return list(range(length)), [
         (first, behind, draw(items))

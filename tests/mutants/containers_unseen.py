@@ -6,6 +6,7 @@ from typing import Final
 
 from backpack import (
     budget,
+    commits,
     container,
     engine,
     events,
@@ -24,7 +25,7 @@ from backpack import (
 )
 from backpack.policies import Full
 from mutants.broken_container import BrokenContainer
-from mutants.rewriting import rewriting
+from mutants.rewriting import rewriting, together
 
 __all__ = ["BROKEN_UNSEEN"]
 
@@ -263,11 +264,14 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     # README: "Ctrl-C at any instruction: the state is as before the change or as after it."
     "a splice that was interrupted is done twice": BrokenContainer(
         "F1",
-        rewriting(
-            history.History,
-            "carry_out",
-            "        if len(splice.column) == splice.length:\n            splice.column",
-            "        splice.column",
+        together(
+            rewriting(
+                history.History,
+                "carry_out",
+                "        if len(splice.column) == splice.length:\n            splice.column",
+                "        splice.column",
+            ),
+            rewriting(commits.Commits, "append", "if len(column) == length:", "if True:"),
         ),
     ),
     # Commit.timestamp: what the clock says
