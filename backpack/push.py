@@ -99,7 +99,9 @@ def make_push(history: History, proposal: Proposal, store: Store) -> Push | None
         store: Tells how much a tail may hold raw.
     """
     commit, steps = proposal.commit, proposal.steps
-    if commit is None or len(steps) != 1 or len(commit.changes) != 1 or commit.tags or commit.note:
+    if commit is None or len(steps) != 1 or len(commit.changes) != 1:
+        return None
+    if commit.tags or commit.note is not None:
         return None
     key, current, held = steps[0].key, steps[0].current, steps[0].held
     chain = history.chains.get(key)

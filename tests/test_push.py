@@ -25,7 +25,7 @@ STORAGE: dict[str, StoragePolicy] = {
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["pack", "pack", "pack", "pack", "remove", "tag", "two", "note"]),
+        st.sampled_from(["pack", "pack", "pack", "pack", "remove", "tag", "two", "note", "blank"]),
         st.sampled_from("abc"),
         st.integers(0, 3).map(lambda number: f"{number}" * 40 ** (number % 3)),
         st.sampled_from([None, "a", "worker"]),
@@ -52,7 +52,7 @@ def run(program: list[tuple[str, str, str, str | None]], storage: StoragePolicy)
         elif what == "two":
             bp.update({"a": value, key: value + "!"})
         else:
-            bp.pack(key, value, by=by, note="noted" if what == "note" else None)
+            bp.pack(key, value, by=by, note={"note": "noted", "blank": ""}.get(what))
     return bp
 
 

@@ -141,6 +141,10 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
     "the short way counts a current value twice": BrokenContainer(
         "B2", rewriting(push, "make_push", " - len(before.encoded)", "")
     ),
+    "the short way loses a note": BrokenContainer(
+        "C1",
+        rewriting(push, "make_push", "commit.tags or commit.note is not None", "commit.tags"),
+    ),
     "the short way gives a name no more uses": BrokenContainer(
         "B2", rewriting(push, "_one_more", "number, uses + 1", "number, uses")
     ),
