@@ -14,7 +14,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 
 from backpack import Backpack
-from backpack.policies import KeepAll, Stub
+from backpack.policies import Full, KeepAll, Stub
 
 
 def one_key(count: int, size: int) -> Iterator[tuple[str, object]]:
@@ -31,7 +31,9 @@ def many_keys(count: int, size: int, keys: int) -> Iterator[tuple[str, object]]:
 
 def growth(program: Callable[[], Iterator[tuple[str, object]]], limit: str) -> tuple[int, int, int]:
     """Return real and accounted growth of a history, in bytes, and its number of commits."""
-    backpack = Backpack(max_history_size="1 GiB", pruning=KeepAll(), reference=Stub(limit))
+    backpack = Backpack(
+        max_history_size="1 GiB", storage=Full(), pruning=KeepAll(), reference=Stub(limit)
+    )
     backpack.pack("warm", "up")
     before = backpack.memory_usage()
     gc.collect()
