@@ -129,15 +129,6 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
         "S5",
         rewriting(draft.Draft, "drop", "self.marks[gone.mark] = None", "pass"),
     ),
-    "an heir that is the same takes no mark over": BrokenContainer(
-        "S6",
-        rewriting(
-            draft.Draft,
-            "drop",
-            "if is_same and gone.mark is not None:",
-            "if False:",
-        ),
-    ),
     "the span is not looked at": BrokenContainer(
         "S5",
         rewriting(
