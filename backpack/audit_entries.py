@@ -26,8 +26,7 @@ def entries_amiss(history: History, store: Store) -> Iterator[str]:
         yield from _marks_amiss(history, entries, store)
     for key, chain in history.chains.items():
         tail = chain.tail
-        members = tail.raw if tail.leader is None else (tail.leader, *tail.raw)
-        if not set(members) <= known or any(each.key != key for each in members):
+        if not set(tail.members) <= known or any(each.key != key for each in tail.members):
             yield f"The tail of {key!r} has entries that its chain has not."
         if any(each.form is not Form.RAW or each.base or each.dependents for each in tail.raw):
             yield f"The raw tail of {key!r} is not raw, or not by itself."
@@ -38,9 +37,7 @@ def entries_amiss(history: History, store: Store) -> Iterator[str]:
 def raw_amiss(history: History) -> Iterator[str]:
     """Yield a sentence for everything that is wrong with what is written down of raw versions."""
     for key, chain in history.chains.items():
-        tail = chain.tail
-        members = tail.raw if tail.leader is None else (tail.leader, *tail.raw)
-        raw = sum(len(each.data) for each in members if each.form is Form.RAW)
+        raw = sum(len(each.data) for each in chain.tail.members if each.form is Form.RAW)
         waiting = history.waiting.get(key, 0)
         if raw != waiting:
             yield f"The tail of {key!r} holds {raw:,} bytes raw, {waiting:,} are written down."

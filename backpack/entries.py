@@ -86,6 +86,11 @@ class Tail:
     raw: tuple[Entry, ...] = ()
     size: int = 0
 
+    @property
+    def members(self) -> tuple[Entry, ...]:
+        """The leader, if there is one, and the raw versions."""
+        return self.raw if self.leader is None else (self.leader, *self.raw)
+
 
 #: The tail of a chain without entries.
 EMPTY_TAIL: Final = Tail()
