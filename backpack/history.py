@@ -220,6 +220,10 @@ class History:
             self._shrink(plan)
         self.made = plan.made
         self.pins = plan.pins
+        self.count(plan)
+
+    def count(self, plan: Plan | Push) -> None:
+        """Set the running account to what a plan makes of it."""
         self.history_bytes = plan.history_bytes
         self.peak_bytes = max(self.peak_bytes, plan.history_bytes)
         self.current_bytes = plan.current_bytes

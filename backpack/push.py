@@ -82,12 +82,7 @@ class Push:
             history.waiting.pop(self.key, None)
             history.waiting[self.key] = self.raw
         history.made = self.row.seq
-        history.history_bytes = self.history_bytes
-        history.peak_bytes = max(history.peak_bytes, self.history_bytes)
-        history.current_bytes = self.current_bytes
-        history.versions = self.versions
-        history.references = self.references
-        history.raw_bytes = self.raw_bytes
+        history.count(self)
 
 
 def make_push(history: History, proposal: Proposal, store: Store) -> Push | None:

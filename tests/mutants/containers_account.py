@@ -108,7 +108,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         "B1",
         rewriting(
             history.History,
-            "carry_out",
+            "count",
             "max(self.peak_bytes, plan.history_bytes)",
             "plan.history_bytes",
         ),
