@@ -251,9 +251,13 @@ class Commits:
     def append(self, row: Row, length: int) -> None:
         """Put a row behind so many others. Twice is once."""
         columns: tuple[array[Any], ...] = self.columns
-        for column, item in zip(columns, row, strict=True):
-            if len(column) == length:
+        if len(columns[0]) == length:
+            for column, item in zip(columns, row, strict=True):
                 column.append(item)
+        else:  # Again: some of the columns may have it.
+            for column, item in zip(columns, row, strict=True):
+                if len(column) == length:
+                    column.append(item)
 
 
 def row_of(commit: Commit, number_of: Callable[[str], int]) -> Row:

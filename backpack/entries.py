@@ -22,7 +22,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define
 
 __all__ = ["EMPTY_TAIL", "Entry", "Form", "Tail", "fingerprint"]
 
@@ -70,9 +70,9 @@ class Entry:
     mark: int | None = None
 
 
-@frozen(weakref_slot=False)
+@define(weakref_slot=False)
 class Tail:
-    """The newest end of a chain, where the next group is made.
+    """The newest end of a chain, where the next group is made. Nobody changes one.
 
     Attributes:
         leader: The leader of the newest group; None before the first group.

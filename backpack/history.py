@@ -23,7 +23,7 @@ from bisect import bisect_left, bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from backpack.budget import EMPTY_BYTES
 from backpack.commits import Commits
@@ -55,9 +55,9 @@ TOMBSTONE: Final = Tombstone.TOMBSTONE
 Held: TypeAlias = bytes | Entry | Reference | Tombstone
 
 
-@frozen
+@define
 class Current:
-    """The newest version of a key.
+    """The newest version of a key. Nobody changes one; making a frozen record takes thrice as long.
 
     Attributes:
         seq: The number of the commit that set it.

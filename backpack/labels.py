@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from backpack.errors import InvalidKey
 from backpack.unicode import is_unicode
@@ -18,6 +18,9 @@ class Labels(NamedTuple):
     by: str | None = None
     tags: tuple[str, ...] = ()
     note: str | None = None
+
+
+_NO_LABELS: Final = Labels()
 
 
 def check_key(key: object) -> str:
@@ -57,9 +60,11 @@ def check_labels(by: object, tags: object, note: object) -> Labels:
     Raises:
         TypeError: One of them is not what it must be.
     """
+    if by is None and tags == () and note is None:
+        return _NO_LABELS
     node = None if by is None else _text(by, "by", "the name of a node or None")
     remark = None if note is None else _text(note, "note", "a string or None", empty=True)
-    return Labels(node, check_tags(tags) if tags != () else (), remark)
+    return Labels(node, check_tags(tags), remark)
 
 
 def check_tags(tags: object) -> tuple[str, ...]:

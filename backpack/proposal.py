@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Amendment", "Proposal", "Step"]
 
 
-@frozen
+@define
 class Step:
     """What a proposed commit does to the versions of one key.
 
@@ -46,7 +46,7 @@ class Amendment:
     pinned: bool
 
 
-@frozen
+@define
 class Proposal:
     """A change that wants into the history: a new commit, or new remarks on old ones.
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import define
 
 from backpack.budget import owned_cost
 from backpack.draft import Workshop
@@ -104,7 +104,7 @@ class Candidates(Collection[RetainedCommit]):
         return filter(self._may_go, range(self._stop))
 
 
-@frozen
+@define
 class Room:
     """A plan that fits, and what was given up for it.
 
