@@ -354,6 +354,7 @@ def test_an_equal_version_takes_the_place_of_a_leader(other: str) -> None:
     leader = history_of(bp).chains["k"].tail.leader
     assert leader is not None
     assert leading.seq == leader.seq
+    leader_data = bp._engine.store.encoded(leader)
     (twin,) = (entry for entry in leader.dependents if entry.form is Form.SAME)
     assert other == twin.key
     wanted[:] = [leading.id]
@@ -361,6 +362,7 @@ def test_an_equal_version_takes_the_place_of_a_leader(other: str) -> None:
     prune(bp, wanted)
     assert before.keys() - states(bp).keys() == {leading.id}
     assert Form.ALONE is twin.form
+    assert twin is history_of(bp).marks[fingerprint(leader_data)]
     assert (twin if other == "k" else None) is history_of(bp).chains["k"].tail.leader
     assert {"k"} == {entry.key for entry in twin.dependents}
     assert (twin if other == "k" else None) is history_of(bp).chains["k"].tail.leader
