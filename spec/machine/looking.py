@@ -150,6 +150,11 @@ class Looking(Doing):
             "A fork has another budget, or another codec.",
         )
         self.expect(UnknownCommit, lambda: fork.snapshot(recorded.commit))
+        self.require(
+            fork.head is None or fork.head.timestamp == self.now,
+            "C1",
+            f"A fork begins with {fork.head}, at another time than {self.now}.",
+        )
         if move and fork.head is not None:
             self.go_on_with(fork, recorded, state)
             return
