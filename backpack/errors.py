@@ -14,7 +14,10 @@
     ├── BudgetError        the change does not fit, and nothing could be pruned for it
     ├── PolicyError        a policy broke its contract
     ├── ConflictError      a value was changed while an edit or a transaction was open
-    └── CorruptError       stored bytes do not decode to what was stored
+    ├── CorruptError       stored bytes do not decode to what was stored
+    └── ArchiveError       the archive cannot be reached, read or written, or is none
+        ├── UnknownName    (LookupError)  the archive has no Backpack of that name
+        └── StaleWriter    another writer has, or has taken, the name
 
 After any of them the Backpack is as it was before the call.
 """
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from backpack.records import Unavailable
 
 __all__ = [
+    "ArchiveError",
     "BackpackError",
     "BudgetError",
     "CommitPruned",
@@ -35,9 +39,11 @@ __all__ = [
     "CorruptError",
     "InvalidKey",
     "PolicyError",
+    "StaleWriter",
     "TraceError",
     "UnknownCommit",
     "UnknownKey",
+    "UnknownName",
     "UnpackableValue",
     "ValueUnavailable",
 ]
@@ -169,3 +175,15 @@ class ConflictError(BackpackError):
 
 class CorruptError(BackpackError):
     """Stored bytes do not decode to what was stored."""
+
+
+class ArchiveError(BackpackError):
+    """The archive cannot be reached, read or written, or it is none; nothing was changed."""
+
+
+class UnknownName(ArchiveError, LookupError):
+    """The archive has no Backpack of that name."""
+
+
+class StaleWriter(ArchiveError):
+    """Another writer has the name, or has taken it since; nothing was written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from backpack.errors import PolicyError
+from backpack.errors import ArchiveError, PolicyError
 from backpack.wording import one_line
 
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ def name_of(policy: object) -> str:
 
 
 class Guard:
-    """Puts questions to policies; while one is being asked, changes are refused."""
+    """Puts questions to policies; while one is asked, and after the end, changes are refused."""
 
     def __init__(self) -> None:
         self._asking: object = None
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Refuse every change from here on."""
+        self.is_closed = True
 
     def ask(
         self, policy: object, method: Callable[[Question], Answer], question: Question
@@ -61,7 +66,13 @@ class Guard:
 
         Raises:
             PolicyError: A policy's callback tries to change the Backpack that asks it.
+            ArchiveError: It is closed.
         """
+        if self.is_closed:
+            raise ArchiveError(
+                "this Backpack is closed: what it holds can be read, not changed; Backpack.open "
+                "goes on from where it stopped"
+            )
         if self._asking is not None:
             name = name_of(self._asking)
             raise PolicyError(

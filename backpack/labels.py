@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from backpack.errors import InvalidKey
+from backpack.errors import ConfigError, InvalidKey
 from backpack.unicode import is_unicode
 from backpack.wording import described
 
-__all__ = ["Labels", "check_key", "check_keys", "check_labels", "check_tags"]
+__all__ = ["Labels", "check_key", "check_keys", "check_labels", "check_name", "check_tags"]
 
 
 class Labels(NamedTuple):
@@ -21,6 +21,8 @@ class Labels(NamedTuple):
 
 
 _NO_LABELS: Final = Labels()
+
+_LONGEST_NAME: Final = 200
 
 
 def check_key(key: object) -> str:
@@ -36,6 +38,22 @@ def check_key(key: object) -> str:
     if not is_unicode(plain):
         raise InvalidKey(
             f"a key must be valid Unicode, without lone surrogates, not {described(plain)}"
+        )
+    return plain
+
+
+def check_name(name: object) -> str:
+    """Return the name of a Backpack in an archive as a plain string.
+
+    Raises:
+        ConfigError: It is no string, empty, too long, or not valid Unicode.
+    """
+    plain = str.__str__(name) if isinstance(name, str) else ""
+    if not plain or len(plain) > _LONGEST_NAME or not is_unicode(plain):
+        raise ConfigError(
+            f"a Backpack in an archive is called by a string of 1 to {_LONGEST_NAME} characters, "
+            f"not {described(name)}",
+            field="name",
         )
     return plain
 

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from backpack.logged import Entered, LoggedCommit, Read
     from backpack.records import (
         HeldVersion,
         NewValue,
@@ -21,7 +24,16 @@ if TYPE_CHECKING:
         SupersededVersion,
     )
 
-__all__ = ["Codec", "PruningPolicy", "ReferencePolicy", "SizingPolicy", "StoragePolicy"]
+__all__ = [
+    "Archive",
+    "Codec",
+    "CommitLog",
+    "PruningPolicy",
+    "ReadableLog",
+    "ReferencePolicy",
+    "SizingPolicy",
+    "StoragePolicy",
+]
 
 
 @runtime_checkable
@@ -74,6 +86,100 @@ class PruningPolicy(Protocol):
 
         It is asked again, with what remains, until the change fits.
         """
+        ...
+
+
+class ReadableLog(Protocol):
+    """One Backpack's log in an archive: every commit in order, and the versions it set.
+
+    Attributes:
+        name: What the Backpack is called in the archive.
+        code: What the ids of its commits end with.
+        codec: The name of the class of the codec that wrote its values.
+        settings: The settings it was begun with, as JSON.
+        head: The number of the newest commit in it; 0 if there is none.
+    """
+
+    name: str
+    code: str
+    codec: str
+    settings: str
+    head: int
+
+    def commit_at(self, seq: int, /) -> LoggedCommit | None:
+        """Return the commit with this number, if it is in the log."""
+        ...
+
+    def commits(
+        self, *, retained: bool | None = None, newest_first: bool = True
+    ) -> Iterator[LoggedCommit]:
+        """Iterate over the commits in the log; those that are, or are not, retained."""
+        ...
+
+    def version_at(self, key: str, seq: int, /) -> Read | None:
+        """Return what stood under a key at a commit; None if nothing did."""
+        ...
+
+    def versions(self, since: int, /) -> Iterator[Read]:
+        """Iterate over all that stood under any key at a commit or later, key by key, in order."""
+        ...
+
+    def keys_at(self, seq: int, /) -> list[str]:
+        """Return the keys that existed at a commit."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; somebody else may go on with it."""
+        ...
+
+
+class CommitLog(ReadableLog, Protocol):
+    """A log that is written.
+
+    Attributes:
+        done: What was made durable last.
+    """
+
+    done: Entered | None
+
+    def write(self, entered: Entered, /) -> None:
+        """Write what is entered, so that :meth:`commit` makes it durable, all of it or nothing."""
+        ...
+
+    def commit(self, entered: Entered, /) -> None:
+        """Make durable what was written last; it is when :attr:`done` is this."""
+        ...
+
+    def retain(self, seq: int, /) -> None:
+        """Have a commit that was given up retained again: it is the newest."""
+        ...
+
+    def keep_accesses(self, accesses: Iterable[tuple[int, int, int]], /) -> None:
+        """Write down how often commits were looked at: their numbers, how often, when last."""
+        ...
+
+
+class Archive(Protocol):
+    """Answers: where do commits go that history gives up?"""
+
+    @property
+    def on_commit(self) -> bool:
+        """Whether each commit has to be durable before it is acknowledged."""
+        ...
+
+    def start(self, name: str, code: str, codec: str, settings: str, /) -> CommitLog:
+        """Begin a new log under a name.
+
+        Args:
+            name: The name.
+            code: What the ids of its commits end with.
+            codec: The name of the class of its codec.
+            settings: Its settings, as JSON.
+        """
+        ...
+
+    def resume(self, name: str, /) -> CommitLog | None:
+        """Open the log of a name to go on with it; None if there is none."""
         ...
 
 

@@ -104,17 +104,21 @@ class Reference:
         digest: BLAKE2b-128 of the encoded value, in hex: equal values have equal digests.
         reason: Why it was left out.
         preview: The value's first characters, where the policy keeps some.
+        spilled: Whether the value goes to the archive, from where snapshots read it.
     """
 
     size: int
     digest: str
     reason: str
     preview: str | None = None
+    spilled: bool = False
 
     @classmethod
-    def to(cls, value: SizedValue, reason: str, preview: str | None = None) -> Reference:
+    def to(
+        cls, value: SizedValue, reason: str, preview: str | None = None, *, spilled: bool = False
+    ) -> Reference:
         """Return a reference to a value: its size and digest, why, and perhaps a preview."""
-        return cls(value.size, digest(value.encoded), reason, preview)
+        return cls(value.size, digest(value.encoded), reason, preview, spilled)
 
 
 @frozen

@@ -1,0 +1,143 @@
+"""The records between the engine and an archive: what is logged of commits and versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from backpack.protocols import ReadableLog
+    from backpack.records import Commit, Reference
+
+__all__ = ["Entered", "LoggedCommit", "LoggedVersion", "Read", "Saved", "logged_again"]
+
+
+@frozen
+class LoggedCommit:
+    """A commit, and how it stands.
+
+    Attributes:
+        commit: Its record.
+        retained: Whether the Backpack answers for it from memory.
+        pinned: Whether it must stay so.
+        accesses: How often it was looked at.
+        last_access: The number of the newest commit at the last access.
+    """
+
+    commit: Commit
+    retained: bool = True
+    pinned: bool = False
+    accesses: int = 0
+    last_access: int = 0
+
+
+@frozen
+class LoggedVersion:
+    """A version that a commit set.
+
+    Attributes:
+        key: Whose value.
+        seq: The number of the commit.
+        encoded: Its encoded bytes; None where the key was removed, or history left them out.
+        size: Bytes, as the sizing policy measured it.
+        reference: What history has in its place, once it is superseded; None keeps the value.
+        base: The encoded bytes of a version before, where they are at hand.
+        base_seq: The number of the commit that set that.
+        born: Where the key stands among others, if that is not told by when it was first set.
+    """
+
+    key: str
+    seq: int
+    encoded: bytes | None
+    size: int = 0
+    reference: Reference | None = None
+    base: bytes | None = None
+    base_seq: int = 0
+    born: int = 0
+
+
+@frozen(eq=False)
+class Entered:
+    """What is entered into a log in one go, all or nothing.
+
+    Attributes:
+        commits: New commits, in order, behind all that are there.
+        versions: What they set and removed, in that order; read once.
+        pruned: The numbers of commits in the log that are no longer retained.
+        amended: Commits in the log that have other tags, or are pinned or not: as they will be,
+            and as they are.
+        spent: The keys and numbers of versions in the log that history has left out since.
+    """
+
+    commits: Sequence[LoggedCommit] = ()
+    versions: Iterable[LoggedVersion] = ()
+    pruned: Sequence[int] = ()
+    amended: Sequence[tuple[LoggedCommit, LoggedCommit]] = ()
+    spent: Sequence[tuple[str, int]] = ()
+
+
+@frozen
+class Read:
+    """A version as it is read from a log: what stood under a key.
+
+    Attributes:
+        key: Whose value.
+        seq: The number of the commit that set it.
+        encoded: Its encoded bytes; None where the key was removed, or history left them out.
+        size: Bytes, as the sizing policy measured it.
+        reference: What history has in their place, if it leaves them out.
+        born: The number of the commit from which on the key has existed.
+    """
+
+    key: str
+    seq: int
+    encoded: bytes | None
+    size: int
+    reference: Reference | None
+    born: int
+
+
+@frozen
+class Saved:
+    """What goes into a checkpoint.
+
+    Attributes:
+        name: What the Backpack is called in it.
+        code: What the ids of its commits end with.
+        codec: The name of its codec's class.
+        settings: Its settings, as JSON.
+        commits: Its commits, in order.
+        versions: Their versions, those of a key in order.
+        count: How many versions that are.
+    """
+
+    name: str
+    code: str
+    codec: str
+    settings: str
+    commits: Sequence[LoggedCommit]
+    versions: Iterable[LoggedVersion]
+    count: int
+
+
+def logged_again(log: ReadableLog) -> Iterator[LoggedVersion]:
+    """Iterate over the versions in a log, as they are entered into another."""
+    key, base, base_seq = None, None, 0
+    for each in log.versions(0):
+        if each.key != key:
+            key, base, base_seq = each.key, None, 0
+        yield LoggedVersion(
+            each.key,
+            each.seq,
+            each.encoded,
+            each.size,
+            each.reference,
+            base,
+            base_seq,
+            each.born,
+        )
+        is_left_out = each.reference is not None and not each.reference.spilled
+        base, base_seq = (None if is_left_out else each.encoded), each.seq
