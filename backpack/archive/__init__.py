@@ -1,0 +1,6 @@
+"""The archive: where commits go that history gives up, and from where an agent resumes."""
+
+from backpack.archive import checkpoint
+from backpack.archive.sql import SqlArchive
+
+__all__ = ["SqlArchive", "checkpoint"]

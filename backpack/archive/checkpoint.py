@@ -1,0 +1,242 @@
+"""The checkpoint: a whole Backpack in one file.
+
+It is an SQLite archive of one Backpack: what it retains, and what it had archived if that is asked
+for. It is written under another name, synchronized and renamed: whoever finds a file of its name
+finds a whole one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+from sqlalchemy import URL, insert, select
+
+from backpack.archive.database import Database, parsed
+from backpack.archive.log import Log
+from backpack.archive.reading import LogReader
+from backpack.archive.rows import as_row, check_pack, pack_row
+from backpack.archive.sql import SqlArchive
+from backpack.archive.tables import PACKS
+from backpack.errors import ArchiveError, UnknownName
+from backpack.logged import Entered, Saved, logged_again
+from backpack.wording import one_line, one_of, shown
+
+if TYPE_CHECKING:
+    from backpack.logged import LoggedVersion, Read
+    from backpack.protocols import CommitLog
+
+__all__ = [
+    "Found",
+    "copy",
+    "look_into",
+    "opened",
+    "save",
+    "unpack",
+    "verify",
+    "write",
+]
+
+#: Told how many versions are done, and of how many, where that is known.
+Progress = Callable[[int, int], None]
+
+_EVERY: Final = 100
+
+
+@frozen
+class Found:
+    """A Backpack in an SQLite archive or a checkpoint.
+
+    Attributes:
+        name: What it is called there.
+        versions: How many versions of it there are.
+    """
+
+    name: str
+    versions: int
+
+
+def write(path: str | os.PathLike[str], saved: Saved, progress: Progress | None = None) -> None:
+    """Write a checkpoint; a file that is there is replaced once the new one is whole.
+
+    Raises:
+        ArchiveError: It cannot be written; what was there is as before.
+    """
+    final = Path(path)
+    part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
+    try:
+        with closing(Database(_url(part), single_file=True)) as database:
+            connection = database.begin()
+            row = pack_row(saved.name, saved.code, saved.codec, saved.settings)
+            connection.execute(insert(PACKS), row)
+            database.commit()
+            log = Log(database, row)
+            versions = _counted(saved.versions, saved.count, progress)
+            entered = Entered(saved.commits, versions)
+            log.write(entered)
+            log.commit(entered)
+        _synchronize(part)
+        part.replace(final)
+        _synchronize(final.parent)
+    except OSError as error:
+        raise ArchiveError(
+            f"the checkpoint {final} cannot be written: {one_line(str(error))}; nothing was changed"
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def look_into(place: str | os.PathLike[str], name: str | None = None) -> Found:
+    """Find the Backpack in a checkpoint, or the one of a name in an archive.
+
+    Args:
+        place: The file, or the URL of an archive.
+        name: Which one; the only one if left out.
+
+    Raises:
+        UnknownName: There is none, or none of that name, or which one is meant is not told.
+        ArchiveError: It is no such file, or a newer one.
+        CorruptError: It is damaged.
+    """
+    database = Database(_url(place), read_only=True)
+    with closing(database), database.reading() as connection:
+        rows = connection.execute(select(PACKS).order_by(PACKS.c.name)).all()
+    for row in rows:
+        check_pack(as_row(row))
+    found = {row.name: Found(row.name, row.versions) for row in rows}
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name is not None and name in found:
+        return found[name]
+    there = f"there are: {one_of(found)}" if found else "it has none at all"
+    asked = "which Backpack?" if name is None else f"there is no {shown(name)}"
+    raise UnknownName(f"{database.name}: {asked}; {there}")
+
+
+def opened(place: str | os.PathLike[str], found: Found) -> LogReader:
+    """Open what was found to read it.
+
+    Raises:
+        ArchiveError: It cannot be read.
+        CorruptError: Something of it is missing.
+    """
+    return SqlArchive(_url(place).render_as_string(hide_password=False)).look(found.name)
+
+
+def save(
+    place: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Write a checkpoint of a Backpack in an archive, with all that is in it; return which it is.
+
+    Raises:
+        UnknownName: There is none of that name.
+        ArchiveError: The archive cannot be read, or the checkpoint not be written.
+        CorruptError: The archive is damaged.
+    """
+    found = look_into(place, name)
+    with closing(opened(place, found)) as log:
+        commits, versions = list(log.commits(newest_first=False)), logged_again(log)
+        saved = Saved(
+            found.name,
+            log.code,
+            log.codec,
+            log.settings,
+            commits,
+            versions,
+            found.versions,
+        )
+        write(path, saved, progress)
+    return found
+
+
+def unpack(
+    path: str | os.PathLike[str],
+    archive: SqlArchive,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Enter a Backpack of a checkpoint into an archive; return which it is.
+
+    Raises:
+        UnknownName: There is none of that name.
+        ArchiveError: It cannot be read or written, or the archive has one of that name.
+        CorruptError: The checkpoint is damaged.
+    """
+    found = look_into(path, name)
+    with (
+        closing(opened(path, found)) as source,
+        closing(archive.start(found.name, source.code, source.codec, source.settings)) as log,
+    ):
+        copy(source, log, found.versions, progress)
+    return found
+
+
+def copy(
+    source: LogReader, log: CommitLog, count: int = 0, progress: Progress | None = None
+) -> None:
+    """Enter all that is in one log into another, which is empty."""
+    versions = _counted(logged_again(source), count, progress)
+    entered = Entered(list(source.commits(newest_first=False)), versions)
+    log.write(entered)
+    log.commit(entered)
+
+
+def verify(
+    place: str | os.PathLike[str], name: str | None = None, progress: Progress | None = None
+) -> tuple[Found, int]:
+    """Read all that there is of a Backpack in a checkpoint or an archive.
+
+    Values are not decoded: what they are made of is held against its checksums.
+
+    Returns:
+        Which it is, and how many commits it has.
+
+    Raises:
+        UnknownName: There is none of that name.
+        ArchiveError: It is no such file, or a newer one.
+        CorruptError: Something of it is missing, or not as it was written.
+    """
+    found = look_into(place, name)
+    with closing(opened(place, found)) as log:
+        commits = sum(1 for _ in log.commits())
+        for _ in _counted(log.versions(0), found.versions, progress):
+            pass
+    return found, commits
+
+
+def _counted(
+    versions: Iterable[LoggedVersion] | Iterable[Read], count: int, progress: Progress | None
+) -> Iterator[LoggedVersion]:
+    """Iterate over versions, and tell how far that is."""
+    for number, each in enumerate(versions):
+        if progress is not None and number % _EVERY == 0:
+            progress(number, count)
+        yield each  # type: ignore[misc]
+    if progress is not None:
+        progress(count, count)
+
+
+def _url(place: str | os.PathLike[str]) -> URL:
+    """Return the URL of an archive; a path is that of an SQLite file."""
+    text = os.fspath(place)
+    return parsed(text) if "://" in text else URL.create("sqlite", database=text)
+
+
+def _synchronize(path: Path) -> None:
+    """Have the system write what it has of a file or a folder, where it can."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

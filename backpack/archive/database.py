@@ -1,0 +1,371 @@
+"""The database an archive is in: opened, looked at before it is trusted, and its errors told.
+
+Transactions are opened and ended by hand: which of them can still fail, and when, is what the
+promises of an archive rest on. After an error in the middle of one the connection is closed and
+opened anew: what a failed write or fsync leaves of a connection is not to be trusted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from backpack.archive.tables import ABOUT, SCHEMA, TABLES
+from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
+from backpack.wording import one_line, shown
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+__all__ = ["Database", "Sync", "parsed"]
+
+Sync = Literal["process", "power"]
+
+_DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+#: What an SQLite file of Backpack has in its header: "Back".
+_APPLICATION: Final = 0x4261636B
+#: Nothing in an archive is longer, in bytes; a file that says otherwise is not believed.
+_LONGEST: Final = 1_000_000_000
+_SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
+#: Seconds to wait for a lock, or for a server to answer.
+_PATIENCE: Final = 10
+
+
+def parsed(url: str) -> URL:
+    """Return where an archive is.
+
+    Raises:
+        ConfigError: It is no URL, or one of something else.
+    """
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            f"{shown(url)} is no URL of an archive; write 'sqlite:///runs.db' or "
+            "'postgresql://user@host/database'",
+            field="url",
+        ) from None
+    scheme = found.get_backend_name()
+    if found.drivername not in (scheme, *_DRIVERS.values()) or scheme not in _DRIVERS:
+        raise ConfigError(
+            f"there is no archive in {shown(found.drivername)}; there are: sqlite, postgresql",
+            field="url",
+        )
+    if scheme == "sqlite" and found.database in (None, "", ":memory:"):
+        raise ConfigError(
+            "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'",
+            field="url",
+        )
+    return found.set(drivername=_DRIVERS[scheme])
+
+
+class Database:
+    """The database of an archive.
+
+    Args:
+        url: Where it is.
+        sync: Whether what is written has to survive the loss of power, or of the process only.
+        read_only: Whether nothing is to be written; then it must be there.
+        single_file: Whether it is a new SQLite file that nobody else knows of until it is whole.
+
+    Raises:
+        ArchiveError: It cannot be opened, or it is of something else.
+        CorruptError: It is damaged.
+    """
+
+    def __init__(
+        self,
+        url: URL,
+        sync: Sync = "process",
+        *,
+        read_only: bool = False,
+        single_file: bool = False,
+    ) -> None:
+        self.name = url.render_as_string(hide_password=True)
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._url = url
+        self._sync = sync
+        self._read_only = read_only
+        self._single_file = single_file
+        self._engine = self._made()
+        self._connection: Connection | None = None
+        self._is_open = True
+        self._is_writing = False
+        self._is_locked = False
+        self._locks: dict[str, FileLock | None] = {}
+        try:
+            self._look()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def connection(self) -> Connection:
+        """The connection; a new one where the last was lost."""
+        if not self._is_open:
+            raise ArchiveError(f"the archive {self.name} is closed; Backpack.open opens it again")
+        if self._connection is None:
+            with self.telling("cannot be opened"):
+                self._connection = self._engine.connect()
+        return self._connection
+
+    def close(self) -> None:
+        """Close it, and let others have the names it was written under."""
+        self._is_open = False
+        self.drop()
+        for lock in self._locks.values():
+            if lock is not None:
+                lock.release()
+        self._locks.clear()
+
+    def drop(self) -> None:
+        """Close the connection, whatever state it is in."""
+        connection, self._connection = self._connection, None
+        self._is_writing = self._is_locked = False
+        if connection is not None:
+            with suppress(SQLAlchemyError, sqlite3.Error):
+                connection.invalidate()
+            with suppress(SQLAlchemyError, sqlite3.Error):
+                connection.close()
+
+    @contextmanager
+    def telling(self, what: str) -> Iterator[None]:
+        """Raise the errors of a block as what they mean; the connection is not used again.
+
+        Args:
+            what: What is not done, for the message.
+        """
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            raise ArchiveError(
+                f"the archive {self.name} needs the package {error.name}; "
+                'pip install "backpack-memory[postgresql]" brings it'
+            ) from error
+        except (DBAPIError, sqlite3.Error) as error:
+            self.drop()
+            raise self._told(error, what) from error
+        except (SQLAlchemyError, OSError, UnicodeError, OverflowError) as error:
+            self.drop()
+            raise ArchiveError(f"the archive {self.name} {what}: {one_line(str(error))}") from error
+        except BaseException:
+            self.drop()
+            raise
+
+    @contextmanager
+    def reading(self, what: str = "cannot be read") -> Iterator[Connection]:
+        """Read in one transaction: what is read is of one moment."""
+        with self.telling(what):
+            connection = self.connection
+            begin = "BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            connection.exec_driver_sql(begin)
+            yield connection
+            connection.exec_driver_sql("COMMIT")
+
+    def begin(self) -> Connection:
+        """Begin to write. Whoever calls this has to commit, or to drop the connection."""
+        if self._is_writing:  # It was interrupted.
+            self.drop()
+        connection = self.connection
+        if not self._is_locked:  # A lock on a server is that of the connection.
+            for name, lock in self._locks.items():
+                if lock is None:
+                    self._lock_on_server(name)
+            self._is_locked = True
+        self._is_writing = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+        return connection
+
+    def commit(self) -> None:
+        """Make durable what was written since :meth:`begin`."""
+        self.connection.exec_driver_sql("COMMIT")
+        self._is_writing = False
+
+    def hold(self, name: str) -> None:
+        """Be the one writer of a name, until it is closed or the process ends.
+
+        Raises:
+            StaleWriter: Somebody else is.
+        """
+        if not self.is_sqlite:
+            self._lock_on_server(name)
+            self._locks[name], self._is_locked = None, True
+            return
+        lock = FileLock(f"{self._url.database}.{_file_name(name)}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise self._in_use(name) from None
+        except OSError as error:
+            raise ArchiveError(
+                f"the archive {self.name} cannot be locked: {one_line(str(error))}"
+            ) from error
+        self._locks[name] = lock
+
+    def _lock_on_server(self, name: str) -> None:
+        key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+        with self.telling("cannot be locked"):
+            taken = self.connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
+        if not taken:
+            raise self._in_use(name)
+
+    def _in_use(self, name: str) -> StaleWriter:
+        return StaleWriter(
+            f"{shown(name)} in the archive {self.name} has a writer that is alive; close that, or "
+            "choose another name"
+        )
+
+    # --- opening -------------------------------------------------------------------------
+
+    def _made(self) -> Engine:
+        if not self.is_sqlite:
+            with self.telling("cannot be opened"):
+                return create_engine(
+                    self._url,
+                    poolclass=NullPool,
+                    isolation_level="AUTOCOMMIT",
+                    connect_args={
+                        "connect_timeout": _PATIENCE,
+                        "options": f"-c statement_timeout={_PATIENCE * 1000} "
+                        f"-c lock_timeout={_PATIENCE * 1000} "
+                        f"-c synchronous_commit={'on' if self._sync == 'power' else 'off'}",
+                    },
+                )
+        path = Path(str(self._url.database))
+        mode = "ro" if self._read_only else "rwc"
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        engine = create_engine(
+            "sqlite://",
+            poolclass=NullPool,
+            creator=lambda: sqlite3.connect(
+                uri,
+                uri=True,
+                timeout=_PATIENCE,
+                isolation_level=None,
+                check_same_thread=False,
+            ),
+        )
+        event.listen(engine, "connect", self._prepare)
+        return engine
+
+    def _prepare(self, connection: DBAPIConnection, _: Any) -> None:
+        """Make an SQLite connection safe against what a file may hold, and as durable as wanted."""
+        raw: Any = connection
+        for limit, number in (
+            (sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST),
+            (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+            (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+        ):
+            raw.setlimit(limit, number)
+        settings = {
+            "trusted_schema": "OFF",
+            "cell_size_check": "ON",
+            "mmap_size": "0",
+            "synchronous": "OFF" if self._single_file else _SYNCHRONOUS[self._sync],
+        }
+        for name, value in settings.items():
+            raw.execute(f"PRAGMA {name}={value}").close()
+
+    def _look(self) -> None:
+        """See what is there; make the tables where there is nothing, and trust nothing else."""
+        if self.is_sqlite:
+            self._look_at_file()
+            return
+        with self.telling("cannot be opened"):
+            self.connection.exec_driver_sql("BEGIN")
+            found = self.connection.scalar(text("SELECT to_regclass('backpack_about')"))
+            if found is None and not self._read_only:
+                # Two that make them at once take turns.
+                self.connection.execute(text("SELECT pg_advisory_xact_lock(4261636)"))
+                TABLES.create_all(self.connection)
+                self._write_schema()
+            self.connection.exec_driver_sql("COMMIT")
+        if found is None and self._read_only:
+            raise ArchiveError(f"the database {self.name} has no archive in it")
+        self._check_schema()
+
+    def _look_at_file(self) -> None:
+        path = Path(str(self._url.database))
+        if self._read_only and not path.exists():
+            raise ArchiveError(f"there is no archive {path}")
+        with self.telling("cannot be opened"):
+            # Where another makes it at this moment, this waits until it has.
+            found = self._objects()
+            if not found and not self._read_only:
+                self.connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
+                mode = "OFF" if self._single_file else "WAL"
+                self.connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
+                self.begin()
+                if not self._objects():
+                    self.connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
+                    TABLES.create_all(self.connection, checkfirst=False)
+                    self._write_schema()
+                self.commit()
+                found = self._objects()
+            application = self.connection.exec_driver_sql("PRAGMA application_id").scalar()
+        if application != _APPLICATION:
+            raise ArchiveError(f"{path} is an SQLite file, but no archive of Backpack")
+        self._check_schema()
+        if found != _expected():
+            raise CorruptError(
+                f"the archive {path} has tables, triggers or views that Backpack did not make"
+            )
+
+    def _objects(self) -> dict[str, str | None]:
+        """Return ``{name: SQL}`` of everything in an SQLite file."""
+        rows = self.connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
+        return {f"{kind} {name}": sql for kind, name, sql in rows}
+
+    def _write_schema(self) -> None:
+        if self.connection.scalar(select(ABOUT.c.schema)) is None:
+            self.connection.execute(ABOUT.insert(), {"id": 1, "schema": SCHEMA})
+
+    def _check_schema(self) -> None:
+        with self.telling("cannot be read"):
+            schema = self.connection.scalar(select(ABOUT.c.schema))
+        if type(schema) is int and schema > SCHEMA:
+            raise ArchiveError(
+                f"the archive {self.name} has schema {schema}, which is newer than this Backpack, "
+                f"which knows {SCHEMA}; upgrade backpack-memory"
+            )
+        if schema != SCHEMA:
+            raise CorruptError(f"the archive {self.name} has schema {shown(schema)}")
+
+    def _told(self, error: DBAPIError | sqlite3.Error, what: str) -> ArchiveError | CorruptError:
+        """Return the error that says what a database's error means."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = one_line(str(cause))
+        code = getattr(cause, "sqlite_errorname", "") or ""
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
+            return CorruptError(f"the archive {self.name} is damaged, or is none: {reason}")
+        return ArchiveError(f"the archive {self.name} {what}: {reason}; nothing was changed")
+
+
+@cache
+def _expected() -> dict[str, str | None]:
+    """Return ``{name: SQL}`` of everything in a new SQLite archive."""
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    with engine.connect() as connection:
+        TABLES.create_all(connection)
+        rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
+        return {f"{kind} {name}": sql for kind, name, sql in rows}
+
+
+def _file_name(name: str) -> str:
+    """Return what a file can be called by which a name is told."""
+    quoted = quote(name, safe="")
+    if len(quoted) <= 80:
+        return quoted
+    return f"{quoted[:60]}-{blake2b(name.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,245 @@
+"""Rows of an archive, made of records and read back: each with a mark that tells what was changed.
+
+A row is a dictionary by the names of the columns. What comes out of a file may be anything; what
+is not a row that was written here is a :class:`~backpack.errors.CorruptError`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import IntEnum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+import ormsgpack
+
+from backpack.errors import CorruptError
+from backpack.logged import LoggedCommit
+from backpack.records import Change, Commit, Reference
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row as Fetched
+
+__all__ = [
+    "Form",
+    "Row",
+    "as_row",
+    "check_pack",
+    "check_version",
+    "commit_of",
+    "commit_row",
+    "pack_row",
+    "reference_of",
+    "version_row",
+]
+
+Row = dict[str, Any]
+
+_KINDS: Final = ("set", "same", "removed")
+_MARKED_PACK: Final = (
+    *("name", "code", "codec", "settings", "epoch", "head", "commits", "versions"),
+)
+_MARKED_COMMIT: Final = ("name", "seq", "time", "by", "tags", "note", "changes", "pinned")
+_MARKED_VERSION: Final = (
+    *("name", "key", "seq", "form", "previous", "ground", "depth", "born", "size"),
+    *("reference", "data"),
+)
+
+
+class Form(IntEnum):
+    """What the data of a version is."""
+
+    #: Nothing: the key was removed.
+    REMOVED = 0
+    #: What the storage policy holds of the encoded bytes alone.
+    ALONE = 1
+    #: What it holds of them beside those of the version before.
+    LEANING = 2
+    #: Nothing: history left the value out.
+    LEFT_OUT = 3
+
+
+def as_row(found: Fetched[Any]) -> Row:
+    """Return what was fetched as a row."""
+    return dict(found._mapping)
+
+
+def pack_row(
+    name: str,
+    code: str,
+    codec: str,
+    settings: str,
+    *,
+    epoch: int = 1,
+    head: int = 0,
+    commits: int = 0,
+    versions: int = 0,
+) -> Row:
+    """Return the row of a Backpack; see :data:`~backpack.archive.tables.PACKS`."""
+    row = {
+        "name": name,
+        "code": code,
+        "codec": codec,
+        "settings": settings,
+        "epoch": epoch,
+        "head": head,
+        "commits": commits,
+        "versions": versions,
+    }
+    return _marked(row, _MARKED_PACK)
+
+
+def check_pack(row: Mapping[str, Any]) -> None:
+    """Hold the row of a Backpack against its mark.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    _check_mark(row, _MARKED_PACK, f"what is known of {row['name']!r:.60}")
+
+
+def commit_row(name: str, logged: LoggedCommit) -> Row:
+    """Return the row of a commit."""
+    commit = logged.commit
+    changes = [[each.key, _KINDS.index(each.kind), each.size] for each in commit.changes]
+    row = {
+        "name": name,
+        "seq": commit.seq,
+        "time": commit.timestamp,
+        "by": commit.by,
+        "tags": json.dumps(commit.tags, ensure_ascii=False) if commit.tags else None,
+        "note": commit.note,
+        "changes": ormsgpack.packb(changes),
+        "retained": logged.retained,
+        "pinned": logged.pinned,
+        "accesses": logged.accesses,
+        "last_access": logged.last_access,
+    }
+    return _marked(row, _MARKED_COMMIT)
+
+
+def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
+    """Return the commit of a row.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    _check_mark(row, _MARKED_COMMIT, f"commit {row['seq']}")
+    try:
+        changes = tuple(
+            Change(_text(key), _KINDS[_whole(kind)], _whole(size))
+            for key, kind, size in ormsgpack.unpackb(row["changes"])
+        )
+        tags = () if row["tags"] is None else tuple(map(_text, json.loads(row["tags"])))
+        by, note = (None if row[each] is None else _text(row[each]) for each in ("by", "note"))
+        commit = Commit(code, _whole(row["seq"]), float(row["time"]), changes, by, tags, note)
+        return LoggedCommit(
+            commit,
+            bool(row["retained"]),
+            bool(row["pinned"]),
+            _whole(row["accesses"]),
+            _whole(row["last_access"]),
+        )
+    except (ValueError, TypeError, IndexError) as error:
+        raise CorruptError(f"commit {row['seq']} in the archive is no commit: {error}") from None
+
+
+def version_row(
+    name: str,
+    key: str,
+    seq: int,
+    form: Form,
+    *,
+    previous: int,
+    ground: int,
+    depth: int,
+    born: int,
+    size: int,
+    reference: Reference | None = None,
+    data: bytes | None = None,
+) -> Row:
+    """Return the row of a version; see :data:`~backpack.archive.tables.VERSIONS`."""
+    row = {
+        "name": name,
+        "key": key,
+        "seq": seq,
+        "form": int(form),
+        "previous": previous,
+        "ground": ground,
+        "depth": depth,
+        "born": born,
+        "size": size,
+        "reference": None if reference is None else _packed(reference),
+        "data": data,
+    }
+    return _marked(row, _MARKED_VERSION)
+
+
+def check_version(row: Mapping[str, Any]) -> None:
+    """Hold a row of a version against its mark.
+
+    Raises:
+        CorruptError: It is not what was written.
+    """
+    _check_mark(row, _MARKED_VERSION, f"the version of {row['key']!r:.60} that {row['seq']} set")
+
+
+def reference_of(row: Mapping[str, Any]) -> Reference | None:
+    """Return what history has in place of the version of a row, if it left that out.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    if row["reference"] is None:
+        return None
+    try:
+        size, text, reason, preview, spilled = ormsgpack.unpackb(row["reference"])
+        shown = None if preview is None else _text(preview)
+        return Reference(_whole(size), _text(text), _text(reason), shown, spilled=spilled is True)
+    except (ValueError, TypeError) as error:
+        raise CorruptError(f"a reference in the archive is none: {error}") from None
+
+
+def _packed(reference: Reference) -> bytes:
+    return ormsgpack.packb(
+        [
+            reference.size,
+            reference.digest,
+            reference.reason,
+            reference.preview,
+            reference.spilled,
+        ]
+    )
+
+
+def _marked(row: Row, names: tuple[str, ...]) -> Row:
+    row["mark"] = _mark(row, names)
+    return row
+
+
+def _mark(row: Mapping[str, Any], names: tuple[str, ...]) -> bytes:
+    """Return the BLAKE2b-64 of what a row says; sizes of any length are texts."""
+    values = [row[each] for each in names]
+    return blake2b(ormsgpack.packb(values), digest_size=8).digest()
+
+
+def _check_mark(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+    try:
+        mark = _mark(row, names)
+    except (TypeError, ValueError):
+        mark = b""
+    if mark != row["mark"]:
+        raise CorruptError(f"{what} in the archive is not as it was written")
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError(f"a text is wanted, not {type(value).__name__}")
+    return value
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"a whole number is wanted, not {type(value).__name__}")
+    return value
