@@ -27,6 +27,7 @@ __all__ = [
     "Known",
     "Remarks",
     "Row",
+    "known_of_record",
     "record_of",
     "remarks_of",
     "row_of",
@@ -281,6 +282,17 @@ def remarks_of(commit: Commit) -> Remarks:
     if changes is None and not commit.tags and commit.note is None:
         return NOTHING
     return Remarks(changes, commit.tags, commit.note)
+
+
+def known_of_record(commit: Commit) -> Known:
+    """Return what a record can be made of later, of the record itself."""
+    remarks = remarks_of(commit)
+    seen = None if remarks is NOTHING else remarks
+    key, kind, size = None, _SAME, 0
+    if len(commit.changes) == 1:
+        change = commit.changes[0]
+        key, kind, size = change.key, _KINDS.index(change.kind), change.size
+    return commit.origin, commit.seq, commit.timestamp, key, kind, size, commit.by, seen
 
 
 def record_of(known: Known) -> Commit:

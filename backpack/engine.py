@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve
 
+from backpack.codec.layout import class_name
 from backpack.commits import NOTHING
-from backpack.errors import BudgetError, PolicyError, UnknownKey
+from backpack.errors import ArchiveError, BudgetError, PolicyError, UnknownKey
 from backpack.events import Events
 from backpack.guard import Guard, name_of
 from backpack.history import Current, History
@@ -35,17 +36,17 @@ from backpack.records import (
     digest,
 )
 from backpack.relief import make_room
+from backpack.resume import restore
+from backpack.scribe import Scribe
 from backpack.store import Store
 from backpack.wording import described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, KeysView, Mapping
+    from collections.abc import Callable, Iterable, KeysView, Mapping
 
     from backpack.history import Held
     from backpack.labels import Labels
-    from backpack.protocols import (
-        ReferencePolicy,
-    )
+    from backpack.protocols import CommitLog, ReadableLog, ReferencePolicy
     from backpack.records import Event
     from backpack.settings import Settings
 
@@ -76,17 +77,68 @@ class Engine:
 
     Args:
         settings: The policies, the budget, the codec and the clock.
+        code: What the ids of its commits end with; a new one if left out.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, code: str | None = None) -> None:
         self.settings = settings
-        self.code = new_code()
+        self.code = new_code() if code is None else code
         self.lock = RLock()
         self.guard = Guard()
         self.events = Events()
         self.history = History(self.code)
         self.store = Store(settings.storage, self.guard, settings.max_history_size)
         self.reader = Reader(self.history, settings.codec, self.store, self.lock, self.code)
+        self.scribe: Scribe | None = None
+
+    def attach(self, log: CommitLog) -> None:
+        """Enter into a log from here on what history gives up, and look back there."""
+        on_commit = self.settings.archive is not None and self.settings.archive.on_commit
+        self.scribe = Scribe(log, self.history, self.store, on_commit=on_commit)
+        self.reader.log = log
+
+    def begin(self, name: str, settings: str) -> CommitLog:
+        """Begin a log in the archive, and enter into it from here on.
+
+        Args:
+            name: What the Backpack is called there.
+            settings: Its settings, as JSON.
+
+        Raises:
+            ArchiveError: It cannot be written, or has one of that name.
+        """
+        archive = self.settings.archive
+        assert archive is not None  # noqa: S101
+        log = archive.start(name, self.code, class_name(type(self.settings.codec)), settings)
+        self.attach(log)
+        return log
+
+    def restore(self, log: ReadableLog, progress: Callable[[int], None] | None = None) -> None:
+        """Go on from where a log ends; of an engine that has done nothing yet.
+
+        Args:
+            log: The log.
+            progress: Told how many versions are done.
+
+        Raises:
+            ArchiveError: The log cannot be read.
+            CorruptError: Something of it is missing, or not as it was written.
+            BudgetError: What is retained does not fit, and nothing of it is given up.
+            PolicyError: A policy failed.
+        """
+        restore(self.history, log, self.store, progress)
+        if self.scribe is not None and log.head:
+            # Its newest commit may have been given up for one that never came.
+            self.scribe.log.retain(log.head)
+        self._apply(Proposal())
+
+    def close(self) -> None:
+        """Enter into the log what is not in it yet, and close it."""
+        with self.lock:
+            if self.scribe is not None and not self.guard.is_closed:
+                self.guard.check()
+                self.scribe.close()
+                self.guard.close()
 
     def current_keys(self) -> KeysView[str]:
         """Return the keys of the current state, in the order they were first packed."""
@@ -148,7 +200,7 @@ class Engine:
             try:
                 commit, steps = self._propose(staged, labels)
                 events = self._apply(Proposal(commit, steps))
-            except (BudgetError, PolicyError) as error:
+            except (ArchiveError, BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error, tuple(staged))])
                 raise
             events += _references(commit, steps)
@@ -194,25 +246,43 @@ class Engine:
         return commit, steps
 
     def amend(
-        self, index: int, *, tags: tuple[str, ...] | None = None, pinned: bool | None = None
+        self,
+        which: Commit | str,
+        tagging: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None,
+        *,
+        pinned: bool | None = None,
     ) -> Commit:
-        """Give the retained commit at an index other tags, or pin or unpin it.
+        """Give a commit that is retained or archived other tags, or pin or unpin it.
+
+        Args:
+            which: The commit.
+            tagging: Makes its tags of those it has.
+            pinned: Whether it must stay.
 
         Raises:
+            CommitPruned: It existed; history gave it up.
+            UnknownCommit: It never was a commit of this Backpack.
             BudgetError: The tags do not fit, and nothing more is given up for them.
             PolicyError: The pruning policy failed.
+            ArchiveError: The archive cannot be read, or written.
         """
         with self.lock:
             self.guard.check()
-            commits = self.history.commits
+            archived = self.reader.archived(which)
+            if archived is not None and self.scribe is not None:
+                tags = archived.commit.tags if tagging is None else tagging(archived.commit.tags)
+                stays = archived.pinned if pinned is None else pinned
+                return self.scribe.amend(archived, tags, pinned=stays)
+            commits, index = self.history.commits, self.reader.find(which)
             commit, before = commits[index], commits.remarks.get(commits.seqs[index], NOTHING)
-            if tags is not None:
+            if tagging is not None:
+                tags = tagging(commit.tags)
                 commit = evolve(commit, tags=tuple(map(self.history.names.interned, tags)))
             stays = bool(commits.columns.pinned[index]) if pinned is None else pinned
             remarks = evolve(before, tags=commit.tags)
             try:
                 events = self._apply(Proposal(amended=(Amendment(commit.seq, remarks, stays),)))
-            except (BudgetError, PolicyError) as error:
+            except (ArchiveError, BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error)])
                 raise
         if events:
@@ -230,7 +300,10 @@ class Engine:
             guard=self.guard,
             store=self.store,
         )
-        self.history.apply(room.plan)
+        if self.scribe is None:
+            self.history.apply(room.plan)
+        else:
+            self.scribe.apply(proposal, room)
         if not room.victims:
             return []
         pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from attrs import define, field
 
@@ -33,13 +33,14 @@ from backpack.records import Reference
 from backpack.splices import fitted, is_roomy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from backpack.draft import Rewritten
     from backpack.plan import Plan
     from backpack.push import Push
     from backpack.records import Commit
 
-__all__ = ["TOMBSTONE", "Chain", "Current", "Held", "History", "Tombstone"]
+__all__ = ["TOMBSTONE", "Chain", "Current", "Held", "History", "Tombstone", "Writing"]
 
 
 class Tombstone(Enum):
@@ -70,6 +71,17 @@ class Current:
     encoded: bytes
     size: int
     reference: Reference | None
+
+
+class Writing(Protocol):
+    """What has been written to a log and is to be made durable."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is durable."""
+
+    def commit(self) -> None:
+        """Make it durable."""
 
 
 @define(eq=False)
@@ -136,6 +148,7 @@ class History:
         self.references = 0
         self.raw_bytes = 0
         self._pending: Plan | Push | None = None
+        self._writing: Writing | None = None
 
     @property
     def head(self) -> Commit | None:
@@ -163,15 +176,28 @@ class History:
             if (live is None or live.seq > seq) and chain.at(seq)[1] is not TOMBSTONE:
                 yield key
 
-    def apply(self, plan: Plan | Push) -> None:
-        """Carry out a plan, wholly or, if interrupted, at the next :meth:`settle`."""
+    def apply(self, plan: Plan | Push, writing: Writing | None = None) -> None:
+        """Carry out a plan, wholly or, if interrupted, at the next :meth:`settle`.
+
+        Args:
+            plan: The plan.
+            writing: What has to be made durable first, if anything has.
+        """
+        self._writing = writing
         self._pending = plan
-        self.settle()
+        if writing is not None:
+            try:
+                writing.commit()
+            finally:  # Is it done, the plan is carried out even if this is interrupted here.
+                self.settle()
+        else:
+            self.settle()
 
     def settle(self) -> None:
         """Finish a plan whose carrying out was interrupted. Every reader calls this first."""
         if self._pending is not None:
-            self._pending.carry_out(self)
+            if self._writing is None or self._writing.is_done:
+                self._pending.carry_out(self)
             self._pending = None
 
     def carry_out(self, plan: Plan) -> None:
@@ -194,15 +220,7 @@ class History:
                 self.chains[key] = chain
         for chain, tail in plan.tails.values():
             chain.tail = tail
-        for new in plan.rewritten:
-            entry = new.entry
-            entry.form, entry.data, entry.base = new.form, new.data, new.base
-            entry.dependents, entry.mark = new.dependents, new.mark
-        for mark, marked in plan.marks.items():
-            if marked is None:
-                self.marks.pop(mark, None)
-            else:
-                self.marks[mark] = marked
+        self.rewrite(plan.rewritten, plan.marks)
         for key, raw in plan.waiting.items():
             self.waiting.pop(key, None)
             if raw:
@@ -221,6 +239,18 @@ class History:
         self.made = plan.made
         self.pins = plan.pins
         self.count(plan)
+
+    def rewrite(self, rewritten: Iterable[Rewritten], marks: Mapping[int, Entry | None]) -> None:
+        """Make entries what they shall be, and those found that shall be. Twice is once."""
+        for new in rewritten:
+            entry = new.entry
+            entry.form, entry.data, entry.base = new.form, new.data, new.base
+            entry.dependents, entry.mark = new.dependents, new.mark
+        for mark, marked in marks.items():
+            if marked is None:
+                self.marks.pop(mark, None)
+            else:
+                self.marks[mark] = marked
 
     def count(self, plan: Plan | Push) -> None:
         """Set the running account to what a plan makes of it."""

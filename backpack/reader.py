@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backpack.commits import known_of_record
 from backpack.entries import Entry
 from backpack.errors import CommitPruned, CorruptError, UnknownCommit, UnpackableValue
-from backpack.history import Current
+from backpack.history import TOMBSTONE, Current
 from backpack.ids import parse_id
 from backpack.records import Commit, Reference, Unavailable
 from backpack.wording import described
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from threading import RLock
 
+    from backpack.commits import Known
     from backpack.history import History, Tombstone
-    from backpack.protocols import Codec
+    from backpack.logged import LoggedCommit
+    from backpack.protocols import Codec, CommitLog
     from backpack.store import Store
 
 __all__ = ["Reader", "unavailable"]
@@ -30,6 +34,9 @@ class Reader:
         store: Reads superseded versions.
         lock: Held while the history is looked at.
         code: The Backpack's code, with which its commit ids end.
+
+    Attributes:
+        log: Where commits are that history gave up, if they are anywhere.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class Reader:
         self.codec = codec
         self.lock = lock
         self.code = code
+        self.log: CommitLog | None = None
         self._store = store
 
     def find(self, commit: Commit | str) -> int:
@@ -53,32 +61,55 @@ class Reader:
             CommitPruned: It existed; history gave it up.
             UnknownCommit: It never was a commit of this Backpack.
         """
-        commit_id: object = commit.id if isinstance(commit, Commit) else commit
-        parsed = parse_id(commit_id) if isinstance(commit_id, str) else None
-        if parsed is None:
-            raise UnknownCommit(
-                f"{described(commit_id)} is no commit id; pass a Commit or its id, "
-                f"such as '12-{self.code}'"
-            )
-        seq, code = parsed
-        if code != self.code:
-            raise UnknownCommit(
-                f"commit {seq}-{code:.12} belongs to another Backpack: the ids of this one end in "
-                f"-{self.code}; a fork knows no commit of what it was forked from"
-            )
+        seq = self._number(commit)
         index = self.history.commits.find(seq)
         if index is None:
             raise self._missing(seq)
         return index
 
-    def touch(self, commit: Commit | str) -> int:
-        """Return the index of the retained commit a caller means, and count it as accessed.
+    def archived(self, commit: Commit | str) -> LoggedCommit | None:
+        """Return the archived commit a caller means; None where it is retained, or is none.
+
+        Raises:
+            UnknownCommit: It is no commit id of this Backpack.
+            ArchiveError: The archive cannot be read.
+        """
+        seq = self._number(commit)
+        if self.log is None or not self.is_archived(seq):
+            return None
+        return self.log.commit_at(seq)
+
+    def archived_commits(self, key: str | None = None) -> list[Commit]:
+        """Return the archived commits, newest first; those that have to do with a key, or all.
+
+        Raises:
+            ArchiveError: The archive cannot be read.
+        """
+        if self.log is None:
+            return []
+        commits = (each.commit for each in self.log.commits(retained=False))
+        return [each for each in commits if key is None or key in each.keys]
+
+    def is_archived(self, seq: int) -> bool:
+        """Whether a commit is to be looked for in the log, and there only."""
+        return (
+            self.log is not None
+            and 0 < seq <= self.log.head
+            and self.history.commits.find(seq) is None
+        )
+
+    def open(self, commit: Commit | str) -> Known:
+        """Return what is known of the commit a caller means, and count it as accessed.
 
         Raises:
             CommitPruned: It existed; history gave it up.
             UnknownCommit: It never was a commit of this Backpack.
+            ArchiveError: It is archived, and the archive cannot be read.
         """
-        return self._accessed(self.find(commit))
+        archived = self.archived(commit)
+        if archived is not None:
+            return known_of_record(archived.commit)
+        return self.history.commits.known_of(self._accessed(self.find(commit)))
 
     def revisit(self, seq: int) -> None:
         """Count the commit with this number, which was retained once, as accessed.
@@ -87,18 +118,50 @@ class Reader:
             CommitPruned: History gave it up since.
         """
         index = self.history.commits.find(seq)
-        if index is None:
+        if index is not None:
+            self._accessed(index)
+        elif not self.is_archived(seq):
             raise self._missing(seq)
-        self._accessed(index)
+
+    def keys_at(self, seq: int) -> Iterable[str]:
+        """Return the keys that existed at a commit that is retained or archived."""
+        if self.log is not None and self.is_archived(seq):
+            return self.log.keys_at(seq)
+        return self.history.keys_at(seq)
 
     def version_at(self, key: str, seq: int) -> bytes | Reference | Tombstone:
-        """Return the encoded value that stood under ``key`` at a retained commit, or why not."""
+        """Return the encoded value that stood under ``key`` at a commit, or why not.
+
+        The commit is retained or archived.
+        """
         setter, version = self.history.version_at(key, seq)
         if isinstance(version, Current):
             return version.encoded
+        if self.log is not None and self.is_archived(seq):
+            return self._logged(self.log, key, seq)
+        if isinstance(version, Reference) and version.spilled and self.log is not None:
+            return self._logged(self.log, key, setter)
         if not isinstance(version, (bytes, Entry)):
             return version
         return self._store.read(key, setter, version)
+
+    def is_one_version(self, key: str, first: int, second: int) -> bool:
+        """Whether the same version stood at two retained commits, as far as is known at once."""
+        if self.is_archived(first) or self.is_archived(second):
+            return False
+        version_at = self.history.version_at
+        return version_at(key, first)[0] == version_at(key, second)[0]
+
+    def _logged(self, log: CommitLog, key: str, seq: int) -> bytes | Reference | Tombstone:
+        """Return what the log says that stood under a key at a commit."""
+        read = log.version_at(key, seq)
+        if read is None:
+            return TOMBSTONE
+        reference = read.reference
+        if read.encoded is None or (reference is not None and not reference.spilled):
+            assert reference is not None  # noqa: S101
+            return reference
+        return read.encoded
 
     def decode(self, key: str, encoded: bytes) -> object:
         """Decode a value.
@@ -119,6 +182,27 @@ class Reader:
         if isinstance(version, Reference):
             return unavailable(key, version)
         return self.decode(key, version) if isinstance(version, bytes) else None
+
+    def _number(self, commit: Commit | str) -> int:
+        """Return the number of the commit a caller means.
+
+        Raises:
+            UnknownCommit: It is no commit id, or one of another Backpack.
+        """
+        commit_id: object = commit.id if isinstance(commit, Commit) else commit
+        parsed = parse_id(commit_id) if isinstance(commit_id, str) else None
+        if parsed is None:
+            raise UnknownCommit(
+                f"{described(commit_id)} is no commit id; pass a Commit or its id, "
+                f"such as '12-{self.code}'"
+            )
+        seq, code = parsed
+        if code != self.code:
+            raise UnknownCommit(
+                f"commit {seq}-{code:.12} belongs to another Backpack: the ids of this one end in "
+                f"-{self.code}; a fork knows no commit of what it was forked from"
+            )
+        return seq
 
     def _accessed(self, index: int) -> int:
         history = self.history

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from backpack.protocols import (
+        Archive,
         Codec,
         PruningPolicy,
         ReferencePolicy,
@@ -33,6 +34,7 @@ _METHODS: Final = {
     "pruning": ("__call__",),
     "codec": ("encode", "decode"),
     "clock": ("__call__",),
+    "archive": ("start", "resume"),
 }
 
 
@@ -48,6 +50,7 @@ class Settings:
         pruning: Which commits go?
         codec: Turns values into bytes and back.
         clock: Tells the time, in seconds since the epoch.
+        archive: Where do commits go that history gives up?
 
     Raises:
         ConfigError: Names the setting, what it is and what it may be.
@@ -60,12 +63,15 @@ class Settings:
     pruning: PruningPolicy
     codec: Codec
     clock: Callable[[], float]
+    archive: Archive | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot work."""
         self._check_budget()
         for setting, methods in _METHODS.items():
             for method in methods:
+                if setting == "archive" and self.archive is None:
+                    continue
                 _check_method(setting, getattr(self, setting), method)
         for name, smallest in (("span", 1), ("least", 0)):
             _check_number(self.storage, name, smallest)

@@ -42,6 +42,13 @@ class Snapshot(Mapping[str, Any]):
         self._seq = known[1]
 
     @property
+    def archived(self) -> bool:
+        """Whether its commit is in the archive, from where it is read now."""
+        with self._reader.lock:
+            self._reader.history.settle()
+            return self._reader.is_archived(self._seq)
+
+    @property
     def commit(self) -> Commit:
         """The commit it shows, as it was recorded when the snapshot was opened."""
         return record_of(self._known)
@@ -74,7 +81,7 @@ class Snapshot(Mapping[str, Any]):
         with reader.lock:
             reader.history.settle()
             reader.revisit(seq)
-            keys = list(reader.history.keys_at(seq))
+            keys = list(reader.keys_at(seq))
             return {key: reader.value(key, reader.version_at(key, seq)) for key in keys}
 
     def __getitem__(self, key: str) -> Any:
@@ -110,7 +117,7 @@ class Snapshot(Mapping[str, Any]):
         with reader.lock:
             reader.history.settle()
             reader.revisit(self._seq)
-            return list(reader.history.keys_at(self._seq))
+            return list(reader.keys_at(self._seq))
 
     def _unknown(self, key: object) -> UnknownKey:
         return UnknownKey(f"there was no key {key!r:.60} at commit {self.commit.id}")
@@ -121,12 +128,11 @@ def diff(reader: Reader, a: Commit | str, b: Commit | str) -> Diff:
 
     O(keys log versions), and a decode for every value that differs.
     """
-    history, seqs = reader.history, reader.history.commits.seqs
-    first, second = seqs[reader.touch(a)], seqs[reader.touch(b)]
+    first, second = reader.open(a)[1], reader.open(b)[1]
     added, removed, changed = {}, {}, {}
-    for key in dict.fromkeys((*history.keys_at(first), *history.keys_at(second))):
-        if history.version_at(key, first)[0] == history.version_at(key, second)[0]:
-            continue  # The same version stands at both.
+    for key in dict.fromkeys((*reader.keys_at(first), *reader.keys_at(second))):
+        if reader.is_one_version(key, first, second):
+            continue
         before, after = reader.version_at(key, first), reader.version_at(key, second)
         if before is TOMBSTONE:
             added[key] = reader.value(key, after)

@@ -1,0 +1,297 @@
+"""The scribe: sees to it that what history gives up, or acknowledges, is in the log first.
+
+The log is the whole past in order, up to some commit: entered lazily, when something of it is
+pruned, or before a commit is acknowledged. A plan is carried out once what it needs is durable;
+where that fails, it is not, and the state is as before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from backpack.commits import record_of
+from backpack.entries import Entry
+from backpack.history import Current
+from backpack.logged import Entered, LoggedCommit, LoggedVersion
+from backpack.records import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from backpack.history import History
+    from backpack.proposal import Proposal
+    from backpack.protocols import CommitLog
+    from backpack.records import Commit
+    from backpack.relief import Room
+    from backpack.store import Store
+
+__all__ = ["Scribe"]
+
+#: Encoded bytes of versions that are kept at hand for the next ones to lean on.
+_AT_HAND = 4 * 1024 * 1024
+
+
+@frozen(eq=False)
+class _Writing:
+    """What has been written and is to be made durable."""
+
+    log: CommitLog
+    entered: Entered
+
+    @property
+    def is_done(self) -> bool:
+        return self.log.done is self.entered
+
+    def commit(self) -> None:
+        self.log.commit(self.entered)
+
+
+class Scribe:
+    """Enters into a log what has to be in it.
+
+    Args:
+        log: The log.
+        history: The history.
+        store: Reads superseded versions.
+        on_commit: Whether each commit has to be durable before it is acknowledged.
+    """
+
+    def __init__(self, log: CommitLog, history: History, store: Store, *, on_commit: bool) -> None:
+        self.log = log
+        self._history = history
+        self._store = store
+        self._on_commit = on_commit
+        self._spent: list[tuple[str, int, int]] = []
+
+    def apply(self, proposal: Proposal, room: Room) -> None:
+        """Carry out a plan, once what has to be in the log is durable.
+
+        Raises:
+            ArchiveError: It cannot be made so; nothing was changed.
+        """
+        history = self._history
+        entered = self._entered(proposal, room.victims)
+        spent = self._superseded(proposal)
+        if entered is None:
+            history.apply(room.plan)
+        else:
+            self.log.write(entered)
+            history.apply(room.plan, _Writing(self.log, entered))
+            self._forget_spent()
+        self._spent += spent
+
+    def close(self) -> None:
+        """Enter all that is not in the log yet, and let go of it.
+
+        Raises:
+            ArchiveError: It cannot be made durable.
+        """
+        history = self._history
+        history.settle()
+        entered = self._until(history.made, (), ())
+        if entered is not None:
+            self.log.write(entered)
+            self.log.commit(entered)
+        columns = history.commits.columns
+        self.log.keep_accesses(
+            each
+            for each in zip(columns.seq, columns.accesses, columns.last_access, strict=True)
+            if each[1]
+        )
+        self.log.close()
+
+    def amend(self, before: LoggedCommit, tags: tuple[str, ...], *, pinned: bool) -> Commit:
+        """Give a commit that is in the log only other tags, or have it pinned or not.
+
+        Raises:
+            ArchiveError: It cannot be written.
+        """
+        after = evolve(before, commit=evolve(before.commit, tags=tags), pinned=pinned)
+        entered = Entered(amended=[(after, before)])
+        self.log.write(entered)
+        self.log.commit(entered)
+        return after.commit
+
+    def _entered(self, proposal: Proposal, victims: Sequence[int]) -> Entered | None:
+        """Return what has to be durable before a change with these victims."""
+        history = self._history
+        until = victims[-1] if victims else 0
+        if self._on_commit:
+            until = history.made
+        for step in proposal.steps:  # Spilled: not in history any more, when it is superseded.
+            before = history.current.get(step.key)
+            if before is not None and before.reference is not None and before.reference.spilled:
+                until = max(until, before.seq)
+        amended = [
+            self._amended(each.seq, each.remarks.tags, pinned=each.pinned)
+            for each in proposal.amended
+            if each.seq <= max(until, self.log.head)
+        ]
+        entered = self._until(until, victims, amended)
+        if not self._on_commit or proposal.commit is None:
+            return entered
+        older = entered or Entered()
+        return evolve(
+            older,
+            commits=[*older.commits, LoggedCommit(proposal.commit, last_access=history.made + 1)],
+            versions=chain(older.versions, self._arriving(proposal)),
+            spent=self._spent_at(proposal.commit.seq),
+        )
+
+    def _until(
+        self,
+        until: int,
+        victims: Sequence[int],
+        amended: Sequence[tuple[LoggedCommit, LoggedCommit]],
+    ) -> Entered | None:
+        """Return what has to be entered for the log to reach a commit; None if that is nothing."""
+        head = self.log.head
+        gone = set(victims)
+        until = self._whole_at(until)
+        commits = [
+            self._logged(seq, retained=seq not in gone) for seq in range(head + 1, until + 1)
+        ]
+        pruned = [seq for seq in victims if seq <= head]
+        if not (commits or pruned or amended):
+            return None
+        versions = self.versions([each.commit.seq for each in commits])
+        return Entered(commits, versions, pruned, amended, self._spent_at(max(until, head)))
+
+    def _whole_at(self, until: int) -> int:
+        """Return the first commit from there on at which all that is current is at hand.
+
+        Of a value that history left out the bytes are gone once it is superseded: the log must
+        not end between the two, or it could not be gone on with from its end.
+        """
+        seq = self.log.head
+        while seq < until:
+            seq += 1
+            for key in self._history.commits.own(self._index_of(seq)):
+                _, version = self._history.version_at(key, seq)
+                if isinstance(version, Reference) and not version.spilled:
+                    until = max(until, self._superseded_at(key, seq))
+        return until
+
+    def _superseded_at(self, key: str, seq: int) -> int:
+        """Return the number of the commit that superseded what one had set."""
+        seqs = self._history.chains[key].seqs
+        behind = bisect_right(seqs, seq)
+        return seqs[behind] if behind < len(seqs) else self._history.current[key].seq
+
+    def _spent_at(self, head: int) -> list[tuple[str, int]]:
+        """Return the values that a log that reaches a commit need not have any more."""
+        return [(key, seq) for key, seq, superseded in self._spent if superseded <= head]
+
+    def _forget_spent(self) -> None:
+        self._spent = [each for each in self._spent if each[2] > self.log.head]
+
+    def _index_of(self, seq: int) -> int:
+        """Return the index of a commit that is not in the log."""
+        index = self._history.commits.find(seq)
+        assert index is not None, "what is not in the log is retained"  # noqa: S101
+        return index
+
+    def _logged(self, seq: int, *, retained: bool) -> LoggedCommit:
+        """Return a retained commit as it is logged."""
+        commits = self._history.commits
+        index = commits.find(seq)
+        assert index is not None, "what is not in the log is retained"  # noqa: S101
+        columns = commits.columns
+        return LoggedCommit(
+            commits[index],
+            retained,
+            bool(columns.pinned[index]),
+            columns.accesses[index],
+            columns.last_access[index],
+        )
+
+    def _amended(
+        self, seq: int, tags: tuple[str, ...], *, pinned: bool
+    ) -> tuple[LoggedCommit, LoggedCommit]:
+        before = self._logged(seq, retained=True)
+        return evolve(before, commit=evolve(before.commit, tags=tags), pinned=pinned), before
+
+    def _superseded(self, proposal: Proposal) -> list[tuple[str, int, int]]:
+        """Return the values that history leaves out from now on, and by which commit."""
+        seq = 0 if proposal.commit is None else proposal.commit.seq
+        return [
+            (step.key, before.seq, seq)
+            for step in proposal.steps
+            if (before := self._history.current.get(step.key)) is not None
+            and before.reference is not None
+            and not before.reference.spilled
+        ]
+
+    def _arriving(self, proposal: Proposal) -> Iterator[LoggedVersion]:
+        """Iterate over the versions a proposed commit sets."""
+        commit = proposal.commit
+        assert commit is not None  # noqa: S101
+        for step in proposal.steps:
+            current, before = step.current, self._history.current.get(step.key)
+            if current is None:
+                yield LoggedVersion(step.key, commit.seq, None)
+                continue
+            base, base_seq = None, 0
+            if before is not None and not _is_left_out(before.reference):
+                base, base_seq = before.encoded, before.seq
+            yield LoggedVersion(
+                step.key,
+                commit.seq,
+                current.encoded,
+                current.size,
+                current.reference,
+                base,
+                base_seq,
+            )
+
+    def versions(self, seqs: Sequence[int]) -> Iterator[LoggedVersion]:
+        """Iterate over the versions that retained commits set."""
+        commits = self._history.commits
+        last: dict[str, tuple[int, bytes]] = {}
+        at_hand = 0
+        for seq in seqs:
+            for change in record_of(commits.known_of(self._index_of(seq))).changes:
+                key = change.key
+                if change.kind == "same":
+                    continue
+                if change.kind == "removed":
+                    yield LoggedVersion(key, seq, None)
+                    continue
+                encoded, reference = self._read(key, seq)
+                before = last.get(key) or self._before(key, seq)
+                base_seq, base = before if before is not None else (0, None)
+                yield LoggedVersion(key, seq, encoded, change.size, reference, base, base_seq)
+                last.pop(key, None)
+                if encoded is not None and not _is_left_out(reference):
+                    at_hand += len(encoded)
+                    if at_hand > _AT_HAND:
+                        last.clear()
+                        at_hand = len(encoded)
+                    last[key] = seq, encoded
+
+    def _read(self, key: str, seq: int) -> tuple[bytes | None, Reference | None]:
+        """Return the encoded bytes of the version a commit set, and what history has instead."""
+        setter, version = self._history.version_at(key, seq)
+        assert setter == seq  # noqa: S101
+        if isinstance(version, Current):
+            return version.encoded, version.reference
+        if isinstance(version, Reference):
+            return None, version
+        assert isinstance(version, (bytes, Entry))  # noqa: S101
+        return self._store.read(key, seq, version), None
+
+    def _before(self, key: str, seq: int) -> tuple[int, bytes] | None:
+        """Return the version before the one a commit set, if history has its bytes."""
+        setter, version = self._history.version_at(key, seq - 1)
+        if isinstance(version, (bytes, Entry)):
+            return setter, self._store.read(key, setter, version)
+        return None
+
+
+def _is_left_out(reference: Reference | None) -> bool:
+    """Whether nothing can lean on a value: history leaves it out, and so will the log."""
+    return reference is not None and not reference.spilled
