@@ -11,6 +11,7 @@
 from backpack.codec import MsgpackCodec, UnsafePickleCodec
 from backpack.container import Backpack
 from backpack.errors import (
+    ArchiveError,
     BackpackError,
     BudgetError,
     CommitPruned,
@@ -19,9 +20,11 @@ from backpack.errors import (
     CorruptError,
     InvalidKey,
     PolicyError,
+    StaleWriter,
     TraceError,
     UnknownCommit,
     UnknownKey,
+    UnknownName,
     UnpackableValue,
     ValueUnavailable,
 )
@@ -51,6 +54,7 @@ from backpack.transaction import Transaction
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArchiveError",
     "Backpack",
     "BackpackError",
     "BudgetError",
@@ -77,12 +81,14 @@ __all__ = [
     "RetainedCommit",
     "SizedValue",
     "Snapshot",
+    "StaleWriter",
     "SupersededVersion",
     "TraceError",
     "Transaction",
     "Unavailable",
     "UnknownCommit",
     "UnknownKey",
+    "UnknownName",
     "UnpackableValue",
     "UnsafePickleCodec",
     "Usage",

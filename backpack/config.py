@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from backpack.budget import MINIMUM_BUDGET
 from backpack.configs import preset_bytes, preset_names
 from backpack.document import Document, parse_document, read_document
 from backpack.errors import ConfigError
 from backpack.events import log
-from backpack.registry import AXES, Axis
+from backpack.registry import ARCHIVE, AXES, Axis
 from backpack.strategies import Use, check, construct, placed, use_from
 from backpack.units import parse_size
 from backpack.wording import found, nearest, one_of, shown
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import os
 
     from backpack.protocols import (
+        Archive,
         Codec,
         PruningPolicy,
         ReferencePolicy,
@@ -29,10 +30,19 @@ if TYPE_CHECKING:
         StoragePolicy,
     )
 
-__all__ = ["Arguments", "Config", "Strategies", "Use", "load_file", "load_preset", "preset_names"]
+__all__ = [
+    "Arguments",
+    "Config",
+    "Strategies",
+    "Use",
+    "load_file",
+    "load_preset",
+    "load_settings",
+    "preset_names",
+]
 
-_SETTINGS = ("preset", "description", "max_history_size", *AXES)
-_OVERRIDES = ("max_history_size", *AXES)
+_OVERRIDES = ("max_history_size", *AXES, "archive")
+_SETTINGS = ("preset", "description", *_OVERRIDES)
 
 
 @frozen
@@ -44,6 +54,7 @@ class Strategies:
     storage: StoragePolicy
     pruning: PruningPolicy
     codec: Codec
+    archive: Archive | None = None
 
 
 class Arguments(TypedDict):
@@ -55,6 +66,7 @@ class Arguments(TypedDict):
     storage: StoragePolicy
     pruning: PruningPolicy
     codec: Codec
+    archive: Archive | None
 
 
 @frozen
@@ -72,6 +84,7 @@ class Config:
         storage: The storage policy.
         pruning: The pruning policy.
         codec: The codec.
+        archive: The archive; None if what history gives up is lost.
         strategies: The strategies that were constructed when this was read.
         allow_imports: Whether code that does not come with Backpack may be imported.
         document: The file all this comes from.
@@ -85,6 +98,7 @@ class Config:
     storage: Use | StoragePolicy
     pruning: Use | PruningPolicy
     codec: Use | Codec
+    archive: Use | Archive | None
     strategies: Strategies = field(eq=False, repr=False)
     allow_imports: bool = field(eq=False, repr=False)
     document: Document = field(eq=False, repr=False)
@@ -108,6 +122,7 @@ class Config:
             storage=self.strategies.storage,
             pruning=self.strategies.pruning,
             codec=self.strategies.codec,
+            archive=self.strategies.archive,
         )
 
     def build(self) -> Strategies:
@@ -116,7 +131,7 @@ class Config:
         Raises:
             ConfigError: One of them refuses its arguments or breaks its contract.
         """
-        settings: dict[str, object] = {axis: getattr(self, axis) for axis in AXES}
+        settings: dict[str, object] = {axis: getattr(self, axis) for axis in (*AXES, "archive")}
         return _built(settings, self.document, allow_imports=self.allow_imports)
 
 
@@ -140,6 +155,28 @@ def load_preset(name: str, /, **overrides: object) -> Config:
     (8388608, Use(name='oldest', arguments={'fraction': 0.5}))
     """
     return _config(_preset(name), overrides, allow_imports=True)
+
+
+def load_settings(
+    text: str, /, *, file: str, allow_imports: bool = False, **overrides: object
+) -> Config:
+    """Read settings that were saved with a Backpack.
+
+    Args:
+        text: The settings.
+        file: What to call where they come from.
+        allow_imports: Whether a name may stand for code that does not come with Backpack.
+        **overrides: As for :func:`load_preset`.
+
+    Raises:
+        ConfigError: Something in them or in the overrides cannot work.
+    """
+    document = parse_document(text.encode(), file=file)
+    for name in overrides:
+        document = document.without(name) if name in document.values else document
+    kept = {name: value for name, value in document.values.items() if name not in overrides}
+    document = evolve(document, values={"preset": "saved", **kept})
+    return _config(document, overrides, allow_imports=allow_imports)
 
 
 def load_file(
@@ -184,15 +221,17 @@ def _config(document: Document, overrides: Mapping[str, object], *, allow_import
     values = {**_preset("default").values, "preset": document.file, "description": ""}
     values |= document.values
     uses: dict[str, Use] = {}
+    axes = _axes(values, overrides)
     with _blamed(document):
         title = _text(values, "preset")
         description = _text(values, "description")
         max_history_size = parse_size(
             cast("int | str", values["max_history_size"]), field="max_history_size"
         )
-    for axis in AXES.values():
-        with _blamed(document, axis.name):
-            uses[axis.name] = use_from(axis, values[axis.name])
+    for axis in axes.values():
+        if values.get(axis.name) is not None or axis is not ARCHIVE:
+            with _blamed(document, axis.name):
+                uses[axis.name] = use_from(axis, values[axis.name])
     settings: dict[str, object] = {**uses}
     for name, value in overrides.items():
         if name not in _OVERRIDES:
@@ -203,7 +242,7 @@ def _config(document: Document, overrides: Mapping[str, object], *, allow_import
             max_history_size = parse_size(cast("int | str", value), field=name)
             document = document.without(name)
         else:
-            settings[name], kept = _overridden(AXES[name], uses[name], value)
+            settings[name], kept = _overridden(axes[name], uses.get(name), value)
             document = document.without(name, but=kept)
     strategies = _built(settings, document, allow_imports=allow_imports)
     _check_limits(strategies.reference, max_history_size, document)
@@ -216,6 +255,7 @@ def _config(document: Document, overrides: Mapping[str, object], *, allow_import
         storage=cast("Use | StoragePolicy", settings["storage"]),
         pruning=cast("Use | PruningPolicy", settings["pruning"]),
         codec=cast("Use | Codec", settings["codec"]),
+        archive=cast("Use | Archive | None", settings.get("archive")),
         strategies=strategies,
         allow_imports=allow_imports,
         document=document,
@@ -238,12 +278,19 @@ def _text(values: Mapping[str, object], name: str) -> str:
     return value.strip()
 
 
-def _overridden(axis: Axis, own: Use, value: object) -> tuple[object, set[str]]:
+def _axes(*settings: Mapping[str, object]) -> Mapping[str, Axis]:
+    """Return the axes that have a strategy: all, and the archive where there is one."""
+    if any(each.get("archive") is not None for each in settings):
+        return {**AXES, "archive": ARCHIVE}
+    return AXES
+
+
+def _overridden(axis: Axis, own: Use | None, value: object) -> tuple[object, set[str]]:
     """The setting of an axis with an override applied, and the names in it that stay."""
     if not isinstance(value, str | Use | Mapping):
         return value, set()
     with _blamed(None, axis.name):
-        if isinstance(value, Mapping) and "use" not in value:
+        if own is not None and isinstance(value, Mapping) and "use" not in value:
             merged = use_from(axis, {"use": own.name, **own.arguments, **value})
             return merged, {"use", *own.arguments} - set(value)
         return use_from(axis, value), set()
@@ -254,7 +301,7 @@ def _built(
 ) -> Strategies:
     """The strategies that the settings of the axes describe."""
     strategies: dict[str, object] = {}
-    for axis in AXES.values():
+    for axis in _axes(settings).values():
         setting = settings[axis.name]
         with _blamed(document, axis.name):
             if isinstance(setting, Use):
@@ -268,6 +315,7 @@ def _built(
         storage=cast("StoragePolicy", strategies["storage"]),
         pruning=cast("PruningPolicy", strategies["pruning"]),
         codec=cast("Codec", strategies["codec"]),
+        archive=cast("Archive | None", strategies.get("archive")),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from backpack.codec import MsgpackCodec
 from backpack.engine import Engine
 from backpack.errors import UnknownKey, ValueUnavailable
-from backpack.labels import Labels, check_key, check_keys, check_labels, check_tags
+from backpack.labels import Labels, check_key, check_keys, check_labels, check_name, check_tags
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
 from backpack.records import Unavailable
 from backpack.settings import Settings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from backpack.engine import Staged
     from backpack.protocols import (
+        Archive,
         Codec,
         PruningPolicy,
         ReferencePolicy,
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Backpack"]
 
 _MISSING: Final = object()
+
+
+def _seq(commit: Commit) -> int:
+    return commit.seq
 
 
 class Backpack(MutableMapping[str, Any]):
@@ -61,9 +66,12 @@ class Backpack(MutableMapping[str, Any]):
         pruning: Which commits go? Default: the oldest fifth.
         codec: Turns values into bytes and back. Default: exact, safe, without pickle.
         clock: Tells the time of commits, in seconds since the epoch.
+        archive: Where do commits go that history gives up? Default: nowhere, they are lost.
+        name: What the Backpack is called in the archive; its code if left out.
 
     Raises:
         ConfigError: A setting cannot work.
+        ArchiveError: The archive cannot be used, or has one of that name.
 
     >>> bp = Backpack()
     >>> first = bp.pack("plan", ["look", "book"], by="planner")
@@ -86,6 +94,8 @@ class Backpack(MutableMapping[str, Any]):
         pruning: PruningPolicy | None = None,
         codec: Codec | None = None,
         clock: Callable[[], float] = time.time,
+        archive: Archive | None = None,
+        name: str | None = None,
     ) -> None:
         budget = parse_size(max_history_size, field="max_history_size")
         settings = Settings(
@@ -96,23 +106,31 @@ class Backpack(MutableMapping[str, Any]):
             pruning=Oldest() if pruning is None else pruning,
             codec=MsgpackCodec() if codec is None else codec,
             clock=clock,
+            archive=archive,
         )
         self._engine = Engine(settings)
+        if archive is not None:
+            from backpack.saving import settings_of
+
+            name = self._engine.code if name is None else check_name(name)
+            self._engine.begin(name, settings_of(settings))
 
     @classmethod
     def from_preset(
         cls,
-        name: str = "default",
+        preset: str = "default",
         /,
         *,
         clock: Callable[[], float] = time.time,
+        name: str | None = None,
         **overrides: Any,
     ) -> Self:
         """Make a Backpack from a preset: ``default``, ``short-lived``, ``long-running``, ...
 
         Args:
-            name: The preset's name.
+            preset: The preset's name.
             clock: Tells the time of commits, in seconds since the epoch.
+            name: What the Backpack is called in its archive; its code if left out.
             **overrides: Settings that differ: ``max_history_size``, or an axis as a policy
                 object, a name, or a mapping of its arguments.
 
@@ -125,7 +143,7 @@ class Backpack(MutableMapping[str, Any]):
         """
         from backpack.config import load_preset
 
-        return cls(**load_preset(name, **overrides).arguments(), clock=clock)
+        return cls(**load_preset(preset, **overrides).arguments(), clock=clock, name=name)
 
     @classmethod
     def from_file(
@@ -135,6 +153,7 @@ class Backpack(MutableMapping[str, Any]):
         *,
         allow_imports: bool = True,
         clock: Callable[[], float] = time.time,
+        name: str | None = None,
         **overrides: Any,
     ) -> Self:
         """Make a Backpack from a YAML file.
@@ -144,6 +163,7 @@ class Backpack(MutableMapping[str, Any]):
             allow_imports: Whether the file may name classes to import. Importing runs code: pass
                 False for a file you do not trust.
             clock: Tells the time of commits, in seconds since the epoch.
+            name: What the Backpack is called in its archive; its code if left out.
             **overrides: Settings that differ, as for :meth:`from_preset`.
 
         Raises:
@@ -152,7 +172,136 @@ class Backpack(MutableMapping[str, Any]):
         from backpack.config import load_file
 
         config = load_file(path, allow_imports=allow_imports, **overrides)
-        return cls(**config.arguments(), clock=clock)
+        return cls(**config.arguments(), clock=clock, name=name)
+
+    @classmethod
+    def open(
+        cls,
+        archive: str | Archive,
+        name: str,
+        /,
+        *,
+        preset: str | None = None,
+        allow_imports: bool = False,
+        clock: Callable[[], float] = time.time,
+        **overrides: Any,
+    ) -> Self:
+        """Go on with a Backpack from where it stopped, or begin it.
+
+        It has the head, the state, the history, the tags, the pins and the ids it had. A Backpack
+        that was killed has all that was durable by then: with ``on-commit`` every commit that was
+        acknowledged, with ``on-prune`` all up to some commit. Only one at a time has the name.
+
+        Args:
+            archive: Where it is: an archive, or the URL of one (``sqlite:///runs.db``), which is
+                then written to on each commit.
+            name: What it is called there.
+            preset: The preset for the other settings; if left out, those it was begun with, or
+                ``default``.
+            allow_imports: Whether the archive may name classes to import.
+            clock: Tells the time of commits, in seconds since the epoch.
+            **overrides: Settings that differ, as for :meth:`from_preset`.
+
+        Raises:
+            StaleWriter: It is open somewhere else.
+            ArchiveError: The archive cannot be used, or is none.
+            CorruptError: Something of it is missing, or not as it was written.
+            ConfigError: A setting cannot work, or names what is not allowed.
+            BudgetError: What is retained does not fit, and the pruning policy gives nothing up.
+        """
+        from backpack.opening import open_in
+
+        return open_in(cls, archive, name, preset, allow_imports, clock, overrides)
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        /,
+        *,
+        archived: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Write the whole Backpack to one file, from which :meth:`restore` makes it again.
+
+        A file that is there is replaced once the new one is whole and synchronized. Other threads
+        wait meanwhile.
+
+        Args:
+            path: The file.
+            archived: Whether archived commits go into it, too.
+            progress: Told how many versions are done, and of how many.
+
+        Raises:
+            ArchiveError: It cannot be written; a file that was there is as before.
+
+        >>> import os, tempfile
+        >>> bp = Backpack()
+        >>> first = bp.pack("plan", ["look"])
+        >>> path = os.path.join(tempfile.mkdtemp(), "agent.backpack")
+        >>> bp.save(path)
+        >>> again = Backpack.restore(path)
+        >>> again["plan"], again.head == first
+        (['look'], True)
+        """
+        from backpack.opening import save
+
+        save(self._engine, path, archived=archived, progress=progress)
+
+    @classmethod
+    def restore(
+        cls,
+        path: str | PathLike[str],
+        /,
+        name: str | None = None,
+        *,
+        preset: str | None = None,
+        allow_imports: bool = False,
+        clock: Callable[[], float] = time.time,
+        progress: Callable[[int, int], None] | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """Make a Backpack again from a file: same state, history, tags, pins and ids.
+
+        Reading the file runs no code of it. It has the settings it was saved with; policies that
+        do not come with Backpack have to be given, or their imports allowed. What it had archived
+        is restored if an ``archive`` is given for it.
+
+        Args:
+            path: The file: a checkpoint, or an SQLite archive.
+            name: Which Backpack of it, where there are several.
+            preset: The settings of this preset instead of those in the file.
+            allow_imports: Whether the file may name classes to import.
+            clock: Tells the time of commits, in seconds since the epoch.
+            progress: Told how many versions are done, and of how many.
+            **overrides: Settings that differ, as for :meth:`from_preset`.
+
+        Raises:
+            ArchiveError: It is no such file, or a newer one.
+            UnknownName: There is no such Backpack in it.
+            CorruptError: It is damaged.
+            ConfigError: Its settings cannot work here, or need what is not allowed.
+            BudgetError: What is retained does not fit, and the pruning policy gives nothing up.
+        """
+        from backpack.opening import restore_from
+
+        return restore_from(cls, path, name, preset, allow_imports, clock, progress, overrides)
+
+    def close(self) -> None:
+        """Write to the archive what is not in it yet, and let go of it.
+
+        What is in memory can be read afterwards; nothing can be changed. Without an archive there
+        is nothing to close.
+
+        Raises:
+            ArchiveError: It cannot be written; the Backpack is still open.
+        """
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- the current state ---------------------------------------------------------------
 
@@ -360,16 +509,22 @@ class Backpack(MutableMapping[str, Any]):
             return self._engine.history.head
 
     def history(self, key: str | None = None) -> list[Commit]:
-        """Return the retained commits, newest first.
+        """Return the retained and archived commits, newest first.
 
         Args:
             key: Only those that changed, or packed again, this key.
+
+        Raises:
+            ArchiveError: The archive cannot be read.
         """
-        with self._engine.lock:
-            self._engine.history.settle()
-            commits = self._engine.history.commits
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            commits = engine.history.commits
             indexes = range(len(commits)) if key is None else commits.changing(key)
-            return [commits[index] for index in reversed(indexes)]
+            retained = [commits[index] for index in reversed(indexes)]
+            archived = engine.reader.archived_commits(key)
+        return sorted(retained + archived, key=_seq, reverse=True) if archived else retained
 
     def snapshot(self, commit: Commit | str) -> Snapshot:
         """Open the state as of a retained commit, to be read on demand.
@@ -384,8 +539,7 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            index = engine.reader.touch(commit)
-            return Snapshot(engine.reader, engine.history.commits.known_of(index))
+            return Snapshot(engine.reader, engine.reader.open(commit))
 
     def diff(self, a: Commit | str, b: Commit | str | None = None) -> Diff:
         """Return what changed from one retained commit to another.
@@ -414,9 +568,7 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            index = engine.reader.find(commit)
-            before = engine.history.commits[index].tags
-            return engine.amend(index, tags=check_tags((*before, *tags)))
+            return engine.amend(commit, lambda before: check_tags((*before, *tags)))
 
     def untag(self, commit: Commit | str, *tags: str) -> Commit:
         """Take tags off a retained commit; return its new record.
@@ -428,9 +580,9 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            index = engine.reader.find(commit)
-            before = engine.history.commits[index].tags
-            return engine.amend(index, tags=tuple(tag for tag in before if tag not in tags))
+            return engine.amend(
+                commit, lambda before: tuple(tag for tag in before if tag not in tags)
+            )
 
     def pin(self, commit: Commit | str) -> Commit:
         """Keep a commit whatever the pruning policy says; return its record.
@@ -568,7 +720,7 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            return engine.amend(engine.reader.find(commit), pinned=pinned)
+            return engine.amend(commit, pinned=pinned)
 
     def _state_at(
         self, commit: Commit | str, keys: tuple[str, ...] | None

@@ -11,7 +11,7 @@ from attrs import frozen
 from backpack.errors import ConfigError
 from backpack.wording import nearest, one_line, one_of, shown
 
-__all__ = ["AXES", "Axis", "find"]
+__all__ = ["ARCHIVE", "AXES", "Axis", "find"]
 
 
 @frozen
@@ -109,6 +109,16 @@ AXES: Mapping[str, Axis] = {
         ),
     )
 }
+
+#: The one that need not be: without it, what history gives up is lost.
+ARCHIVE = Axis(
+    name="archive",
+    noun="archive",
+    protocol="Archive",
+    contract="has the methods start(name, code, codec, settings) and resume(name)",
+    methods={"start": 4, "resume": 1},
+    built_in={"sql": "backpack.archive:SqlArchive"},
+)
 
 
 def find(axis: Axis, name: str, *, allow_imports: bool = True) -> object:

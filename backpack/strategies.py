@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 from attrs import Factory, frozen
@@ -13,7 +14,7 @@ from backpack.errors import ConfigError
 from backpack.registry import AXES, Axis, find
 from backpack.wording import found, nearest, one_line, one_of, shown
 
-__all__ = ["Use", "check", "construct", "placed", "use_from"]
+__all__ = ["Use", "check", "construct", "describe", "placed", "use_from"]
 
 _BY_PROTOCOL = {axis.protocol: axis for axis in AXES.values()}
 
@@ -118,6 +119,41 @@ def construct(axis: Axis, use: Use, *, allow_imports: bool = True) -> object:
         raise ConfigError(f"{shown(use.name)} refused its arguments: {reason}") from error
     check(axis, strategy, name=shown(use.name), field="use")
     return strategy
+
+
+def describe(axis: Axis, strategy: object) -> Use:
+    """Return what describes a strategy, as far as its class and its arguments do.
+
+    >>> from backpack.policies import Stub
+    >>> describe(AXES["reference"], Stub("4 KiB"))
+    Use(name='stub', arguments={'max_value_size': 4096})
+    """
+    kind: Any = strategy if inspect.isroutine(strategy) else type(strategy)
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    for short in axis.built_in:
+        if find(axis, short) is kind:
+            name = short
+    return Use(name, dict(_arguments(strategy)) if attrs.has(type(strategy)) else {})
+
+
+def _arguments(strategy: Any) -> Iterator[tuple[str, object]]:
+    """Iterate over the arguments of an attrs object that are not what they are by default."""
+    for each in attrs.fields(type(strategy)):
+        value = getattr(strategy, each.name)
+        if not each.init or value == each.default:
+            continue
+        if not isinstance(value, bool | int | float | str | list | tuple | None):
+            axis = next((axis for axis in AXES.values() if _serves(axis, value)), None)
+            if axis is None:
+                continue
+            use = describe(axis, value)
+            value = {"use": use.name, **use.arguments}
+        yield each.alias or each.name, list(value) if isinstance(value, tuple) else value
+
+
+def _serves(axis: Axis, value: object) -> bool:
+    """Whether a value is one of the strategies that come with Backpack for an axis."""
+    return any(find(axis, name) is type(value) for name in axis.built_in)
 
 
 def check(axis: Axis, strategy: object, *, name: str | None = None, field: str | None) -> None:
