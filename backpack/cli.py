@@ -17,6 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from backpack.cli_files import restore, save, verify_file
 from backpack.config import Config, Use, load_file, load_preset, preset_names
 from backpack.container import Backpack
 from backpack.errors import BackpackError, TraceError
@@ -104,10 +105,15 @@ def command(context: click.Context) -> None:
     """Keep an agent's state whole, and its history inside a byte budget.
 
     Replay a recorded run with 'backpack run'; choose a preset with 'backpack presets'; check a
-    policy of your own with 'backpack check'.
+    policy of your own with 'backpack check'; move a Backpack with 'backpack save' and 'backpack
+    restore'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
+
+
+for _each in (save, restore, verify_file):
+    command.add_command(_each)
 
 
 @command.command(epilog=_EXIT_CODES)
