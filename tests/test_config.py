@@ -14,6 +14,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backpack.archive import SqlArchive
 from backpack.codec import MsgpackCodec, UnsafePickleCodec
 from backpack.config import Use, load_file, load_preset, preset_names
 from backpack.errors import ConfigError
@@ -250,7 +251,9 @@ def test_imports_refused(file: Path) -> None:
 
 
 NAMES = "keep-tagged, least-accessed, none, oldest, thinning"
-SETTINGS = "codec, description, max_history_size, preset, pruning, reference, sizing, storage"
+SETTINGS = (
+    "archive, codec, description, max_history_size, preset, pruning, reference, sizing, storage"
+)
 
 
 @pytest.mark.parametrize(
@@ -428,8 +431,8 @@ def test_forms_of_an_override(override: object, pruning: object) -> None:
         (
             {"description": "mine"},
             (
-                "no setting is called 'description'; there are: codec, max_history_size, pruning, "
-                "reference, sizing, storage"
+                "no setting is called 'description'; there are: archive, codec, max_history_size, "
+                "pruning, reference, sizing, storage"
             ),
         ),
         (
@@ -558,7 +561,49 @@ def test_arguments_of_the_default() -> None:
         "reference": Stub(100 * 1024),
         "storage": Delta(),
         "pruning": Oldest(0.2),
+        "archive": None,
     } == arguments
+
+
+def test_an_archive_is_read_like_any_strategy(tmp_path: Path) -> None:
+    """From a file, from an override, over the file's, and away."""
+    file = tmp_path / "agent.yaml"
+    file.write_text("archive: {use: sql, url: 'sqlite:///a.db', sync: power}", encoding="utf-8")
+    written = SqlArchive("sqlite:///a.db", sync="power")
+    assert written == load_file(file).strategies.archive
+    changed = load_file(file, archive={"write": "on-commit"}).strategies.archive
+    assert SqlArchive("sqlite:///a.db", write="on-commit", sync="power") == changed
+    other = {"use": "sql", "url": "sqlite:///b.db"}
+    assert SqlArchive("sqlite:///b.db") == load_preset("default", archive=other).strategies.archive
+    assert written is load_preset("default", archive=written).strategies.archive
+    assert load_preset("default", archive=None).archive is None
+    file.write_text("archive: null", encoding="utf-8")
+    assert load_file(file).strategies.archive is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "archive: sqll",
+            "agent.yaml:1: archive.use: no archive is called 'sqll'; did you mean",
+        ),
+        ("archive: sql", "agent.yaml:1: archive: 'sql' needs the argument 'url'; it takes: url, "),
+        ("archive: {use: sql, url: x}", "agent.yaml:1: archive.url: 'x' is no URL of an archive; "),
+        (
+            "archive: {use: sql, url: 'sqlite:///x', sync: disk}",
+            "agent.yaml:1: archive.sync: found 'disk'; there are: power, process",
+        ),
+        ("archive: {use: 'x:Y'}", "agent.yaml:1: archive.use: "),
+    ],
+)
+def test_a_bad_archive_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """Names the line, as for any strategy."""
+    file = tmp_path / "agent.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_file(file)
+    assert message in str(caught.value)
 
 
 def test_strategies_are_constructed_once() -> None:

@@ -39,8 +39,11 @@ MODULES = sorted(
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_example_in_a_document_runs(path: Path) -> None:
+def test_every_example_in_a_document_runs(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Interactive examples print what the document says they print."""
+    monkeypatch.chdir(tmp_path)
     results = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
     assert 0 == results.failed
 

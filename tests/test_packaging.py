@@ -34,7 +34,9 @@ def expected() -> set[str]:
         top = ROOT / folder
         prefix = "backpack" if folder == "backpack" else f"backpack/{folder}"
         inside = [
-            path for part in ("codec", "laws", "machine") for path in top.glob(f"{part}/*.py")
+            path
+            for part in ("archive", "codec", "laws", "machine")
+            for path in top.glob(f"{part}/*.py")
         ]
         for path in [*top.glob("*.py"), *inside, *top.glob("*.yaml")]:
             names.add(f"{prefix}/{path.relative_to(top).as_posix()}")

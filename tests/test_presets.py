@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backpack import configs
 from backpack.config import Strategies, Use, load_file, load_preset, preset_names
-from backpack.registry import AXES, find
+from backpack.registry import ARCHIVE, AXES, find
 from backpack.strategies import construct, use_from
 
 KIB, MIB = 1024, 1024**2
@@ -89,7 +89,7 @@ def test_reference_equals_the_default() -> None:
 def test_reference_holds_every_setting_once() -> None:
     """Every setting stands in the reference file, explained by a comment above it."""
     lines = REFERENCE.splitlines()
-    for setting in ("preset", "description", "max_history_size", *AXES):
+    for setting in ("preset", "description", "max_history_size", *AXES, "archive"):
         (at,) = (n for n, line in enumerate(lines) if line.startswith(f"{setting}:"))
         assert lines[at - 1].startswith("# ")
 
@@ -103,7 +103,7 @@ def examples() -> list[tuple[str, dict[str, object]]]:
         if shown:
             pending.append(yaml.safe_load(shown[1].split("   ")[0]))
         axis = line.partition(":")[0]
-        if axis in AXES:
+        if axis in (*AXES, "archive"):
             found += [(axis, example) for example in pending]
             pending = []
     return found
@@ -112,7 +112,8 @@ def examples() -> list[tuple[str, dict[str, object]]]:
 @pytest.mark.parametrize(("axis", "example"), examples())
 def test_reference_examples_work(axis: str, example: dict[str, object]) -> None:
     """Every alternative in a comment can be constructed as it is shown."""
-    assert construct(AXES[axis], use_from(AXES[axis], example))
+    of = {**AXES, "archive": ARCHIVE}[axis]
+    assert construct(of, use_from(of, example))
 
 
 def test_reference_shows_everything_built_in() -> None:
@@ -120,7 +121,7 @@ def test_reference_shows_everything_built_in() -> None:
     shown = {(axis, example["use"]): set(example) - {"use"} for axis, example in examples()}
     assert shown == {
         (axis.name, name): _arguments(find(axis, name))
-        for axis in AXES.values()
+        for axis in (*AXES.values(), ARCHIVE)
         for name in axis.built_in
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from backpack import budget, container, engine, events, guard, plan, reader, relief, snapshot, store
+from backpack import budget, engine, events, guard, plan, reader, relief, snapshot, store
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import rewriting, together
 
@@ -144,14 +144,17 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
         rewriting(
             snapshot,
             "diff",
-            "seqs[reader.touch(a)], seqs[reader.touch(b)]",
-            "seqs[reader.find(a)], seqs[reader.find(b)]",
+            "reader.open(a)[1], reader.open(b)[1]",
+            "(reader.history.commits.seqs[reader.find(each)] for each in (a, b))",
         ),
     ),
     "a tag counts as an access": BrokenContainer(
         "Q1",
         rewriting(
-            container.Backpack, "tag", "engine.reader.find(commit)", "engine.reader.touch(commit)"
+            engine.Engine,
+            "amend",
+            "self.reader.find(which)",
+            "self.reader._accessed(self.reader.find(which))",
         ),
     ),
     "candidates are offered after the question": BrokenContainer(

@@ -68,7 +68,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "what is no id is a TypeError": BrokenContainer(
-        "F2", rewriting(reader.Reader, "find", "if parsed is None:", "if False:")
+        "F2", rewriting(reader.Reader, "_number", "if parsed is None:", "if False:")
     ),
     "an unknown key in a transaction is a plain KeyError": BrokenContainer(
         "F2",
@@ -205,7 +205,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
     ),
     "an untag takes off one of several": BrokenContainer(
         "C1",
-        rewriting(container.Backpack, "untag", "if tag not in tags))", "if tag not in tags[:1]))"),
+        rewriting(container.Backpack, "untag", "if tag not in tags)", "if tag not in tags[:1])"),
     ),
     "a commit has the time of the one before": BrokenContainer(
         "C1",

@@ -138,7 +138,13 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     ),
     # untag: "Take tags off a retained commit"
     "the last tag cannot be taken off": BrokenContainer(
-        "C1", rewriting(engine.Engine, "amend", "if tags is not None:", "if tags:")
+        "C1",
+        rewriting(
+            engine.Engine,
+            "amend",
+            "if tagging is not None:",
+            "if tagging is not None and tagging(commit.tags):",
+        ),
     ),
     # Snapshot.commit: "as it was recorded when the snapshot was opened"
     "a view tells the tags put on since": BrokenContainer(
@@ -232,9 +238,9 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             snapshot,
             "diff",
-            "    history, seqs = reader.history",
+            "    first, second = reader.open",
             "    if a == b:\n        return Diff(added={}, removed={}, changed={})\n"
-            "    history, seqs = reader.history",
+            "    first, second = reader.open",
         ),
     ),
     # Transaction: "What the transaction has read or changed must be as it was then"
@@ -253,8 +259,8 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             container.Backpack,
             "snapshot",
-            "return Snapshot(engine.reader, engine.history.commits.known_of(index))",
-            "known = engine.history.commits.known_of(index)\n"
+            "return Snapshot(engine.reader, engine.reader.open(commit))",
+            "known = engine.reader.open(commit)\n"
             "        if not isinstance(commit, str):\n"
             "            from backpack.commits import Remarks\n"
             "            known = (*known[:-1], Remarks(commit.changes, commit.tags, commit.note))\n"
@@ -299,9 +305,7 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     # Snapshot is a Mapping that never changes.
     "a view is iterated over as its Backpack changes": BrokenContainer(
         "F2",
-        rewriting(
-            snapshot.Snapshot, "_keys", "list(reader.history.keys_at(", "(reader.history.keys_at("
-        ),
+        rewriting(snapshot.Snapshot, "_keys", "list(reader.keys_at(", "(reader.keys_at("),
     ),
     # popitem: "the key added last, as a dict does"
     "packing again moves a key to the end": BrokenContainer(

@@ -1,0 +1,107 @@
+"""What the tests of archives share: databases to put them in, and a model of what was archived."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from attrs import evolve, field, mutable
+
+from backpack import Backpack, Commit, Unavailable
+from backpack.audit import audit
+from backpack.policies import Stub
+
+#: From so many bytes on history leaves a value out.
+LIMIT = 1500
+
+
+def some_value(chance: random.Random, before: Any) -> Any:
+    """Return a value that has something in common with the one before, or nothing."""
+    kind = chance.randrange(8)
+    text = "".join(chance.choices("abcdefgh", k=chance.choice((0, 5, 60, 400, 900))))
+    if kind < 4 and isinstance(before, str):
+        at = chance.randrange(len(before) + 1)
+        return (before[:at] + text[:60] + before[at:])[:1200]
+    if kind == 4:
+        return text + "left out" * 250
+    if kind == 5:
+        return {"n": chance.randrange(3), "text": text}
+    return text
+
+
+@mutable
+class Past:
+    """All that was ever done to a Backpack, by copying everything.
+
+    Attributes:
+        states: The state after each commit, from the first on.
+        commits: Their records, with what was tagged since.
+        pinned: The numbers of those that are pinned.
+    """
+
+    states: list[dict[str, Any]] = field(factory=list)
+    commits: list[Commit] = field(factory=list)
+    pinned: set[int] = field(factory=set)
+
+    @property
+    def current(self) -> dict[str, Any]:
+        """A copy of the newest state."""
+        return dict(self.states[-1]) if self.states else {}
+
+    def record(self, commit: Commit, state: dict[str, Any]) -> None:
+        """Note a commit and the state it made."""
+        assert commit.seq == len(self.commits) + 1
+        self.states.append(state)
+        self.commits.append(commit)
+
+    def retag(self, commit: Commit) -> None:
+        """Note that a commit has other tags."""
+        recorded = self.commits[commit.seq - 1]
+        self.commits[commit.seq - 1] = evolve(recorded, tags=commit.tags)
+
+    def forget(self, head: int) -> None:
+        """Note that everything behind a commit was lost."""
+        del self.states[head:], self.commits[head:]
+        self.pinned = {seq for seq in self.pinned if seq <= head}
+
+    def check(self, backpack: Backpack) -> None:
+        """Every commit is there once, and shows exactly what was."""
+        assert audit(backpack) == []
+        usage = backpack.memory_usage()
+        assert usage.history_bytes <= usage.peak_history_bytes <= usage.budget_bytes
+        assert dict(backpack) == self.current
+        assert list(backpack) == list(self.current)
+        assert backpack.history() == self.commits[::-1]
+        for commit in self.commits:
+            self.check_at(backpack, commit.seq)
+
+    def check_at(self, backpack: Backpack, seq: int) -> None:
+        """One commit shows exactly what was."""
+        snapshot = backpack.snapshot(f"{seq}-{backpack.code}")
+        assert snapshot.commit == self.commits[seq - 1]
+        shown, state = snapshot.to_dict(), self.states[seq - 1]
+        assert shown.keys() == state.keys() == set(snapshot)
+        for key, value in state.items():
+            if isinstance(shown[key], Unavailable):
+                assert self.is_superseded(key, seq)
+                assert len(str(value)) > LIMIT - 10
+            else:
+                assert shown[key] == value == snapshot[key]
+                assert not (self.is_superseded(key, seq) and len(str(value)) > LIMIT)
+
+    def is_superseded(self, key: str, seq: int) -> bool:
+        """Whether what stood under a key at a commit was changed since."""
+        setter = self.setter(key, seq)
+        return setter != self.setter(key, len(self.states)) or key not in self.current
+
+    def setter(self, key: str, seq: int) -> int:
+        """Return the number of the commit that set, or removed, what stood under a key."""
+        state = self.states
+        while seq > 1 and state[seq - 2].get(key, self) == state[seq - 1].get(key, self):
+            seq -= 1
+        return seq
+
+
+def settings(**others: Any) -> dict[str, Any]:
+    """Return settings with little room."""
+    return {"max_history_size": 8192, "reference": Stub(LIMIT), **others}

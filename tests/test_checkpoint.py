@@ -1,0 +1,326 @@
+"""A checkpoint: a whole Backpack in one file, and back."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import Past, settings, some_value
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from backpack import (
+    ArchiveError,
+    Backpack,
+    BackpackError,
+    CommitPruned,
+    ConfigError,
+    CorruptError,
+    UnknownName,
+    UnpackableValue,
+    UnsafePickleCodec,
+)
+from backpack.archive import SqlArchive
+from backpack.archive.log import Log
+from backpack.audit import audit
+from backpack.policies import Compressed, Delta, Full, KeepTagged, Oldest, Stub, Thinning
+from backpack.spec.standard import Haphazard
+
+STORAGE: dict[str, Any] = {"full": Full, "compressed": Compressed, "delta": lambda: Delta(least=1)}
+
+
+def used(seed: int, count: int = 120, **others: Any) -> tuple[Backpack, Past]:
+    """Return a Backpack that was used for a while, and its past."""
+    chance, past = random.Random(seed), Past()  # noqa: S311
+    backpack = Backpack(**settings(**others))
+    for _ in range(count):
+        state, key = past.current, chance.choice("abcd")
+        if chance.random() < 0.1 and key in state:
+            commit = backpack.remove(key)
+            del state[key]
+        else:
+            state[key] = some_value(chance, state.get(key))
+            tags = ("t",) if chance.random() < 0.2 else ()
+            commit = backpack.pack(key, state[key], by=key, tags=tags, note=chance.choice("n\0"))
+        past.record(commit, state)
+    return backpack, past
+
+
+def answers(backpack: Backpack) -> dict[str, Any]:
+    """Return everything a Backpack answers, but how many bytes its history takes."""
+    usage = backpack.memory_usage()
+    return {
+        "code": backpack.code,
+        "state": list(backpack.items()),
+        "history": [
+            (commit, commit.note, backpack.snapshot(commit).to_dict(), backpack.diff(commit))
+            for commit in backpack.history()
+        ],
+        "by key": {key: backpack.history(key) for key in "abcd"},
+        "numbers": (
+            usage.commits_made,
+            usage.commits_retained,
+            usage.current_bytes,
+            usage.versions,
+            usage.references,
+            usage.pins,
+            usage.keys,
+            usage.budget_bytes,
+        ),
+    }
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    count=st.integers(0, 150),
+    storage=st.sampled_from(sorted(STORAGE)),
+    budget=st.sampled_from([8192, 16384, 65536]),
+)
+@effort(max_examples=40, deadline=None)
+def test_what_is_restored_answers_the_same(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, count: int, storage: str, budget: int
+) -> None:
+    """Everything: state, history, tags, pins, ids, settings; and it can be saved again."""
+    path = tmp_path_factory.getbasetemp() / "restored.backpack"
+    backpack, _ = used(
+        seed, count, storage=STORAGE[storage](), max_history_size=budget, pruning=Oldest(0.3)
+    )
+    if backpack.head is not None:
+        backpack.pin(backpack.history()[-1])
+    for _ in range(2):
+        backpack.save(path)
+        again = Backpack.restore(path)
+        assert audit(again) == []
+        assert again.memory_usage().peak_history_bytes <= budget
+        assert answers(again) == answers(backpack)
+        for axis in ("sizing", "reference", "storage", "pruning"):
+            assert getattr(again, axis) == getattr(backpack, axis)
+        backpack = again
+
+
+def test_what_was_archived_goes_with_it(tmp_path: Path) -> None:
+    """Where that is asked for: into one file, and from there into another archive."""
+    first, second = (SqlArchive(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
+    with Backpack.open(first, "it", **settings()) as backpack:
+        past = Past()
+        for number in range(150):
+            state = past.current | {"ab"[number % 2]: str(number) * 99}
+            past.record(backpack.pack("ab"[number % 2], state["ab"[number % 2]]), state)
+        assert backpack.memory_usage().commits_pruned > 100
+        backpack.save(tmp_path / "whole", archived=True)
+        backpack.save(tmp_path / "retained")
+    for name, archive in (("whole", None), ("retained", None), ("whole", second)):
+        with Backpack.restore(tmp_path / name, archive=archive) as again:
+            assert audit(again) == []
+            if archive is not None:
+                past.check(again)
+                past.record(again.pack("a", "more"), past.current | {"a": "more"})
+                continue
+            assert len(again.history()) == again.memory_usage().commits_retained < 60
+            with pytest.raises(CommitPruned):
+                again.snapshot(past.commits[0])
+            for commit in again.history():
+                past.check_at(again, commit.seq)
+    with Backpack.open(second, "it", **settings()) as again:
+        past.check(again)
+
+
+def test_a_value_that_is_only_referred_to_is_told_as_before(tmp_path: Path) -> None:
+    """A current value too large for history is whole; a superseded one is not there."""
+    backpack = Backpack(reference=Stub("1 KiB"))
+    for text in "abc":
+        backpack.pack("page", text * 5000)
+    backpack.save(tmp_path / "file")
+    again = Backpack.restore(tmp_path / "file")
+    assert again["page"] == "c" * 5000
+    assert answers(again) == answers(backpack)
+    assert 2 == again.memory_usage().references
+
+
+@pytest.mark.parametrize("pruning", [KeepTagged(Thinning()), KeepTagged(Oldest(0.5)), Thinning()])
+def test_policies_inside_policies_come_back(pruning: Any, tmp_path: Path) -> None:
+    """As they were made."""
+    Backpack(pruning=pruning).save(tmp_path / "file")
+    assert pruning == Backpack.restore(tmp_path / "file").pruning
+
+
+def test_a_policy_of_somebody_elses_has_to_be_given(tmp_path: Path) -> None:
+    """Its class is named by the file, and not imported unless that is allowed."""
+    backpack = Backpack(pruning=Haphazard())
+    backpack.pack("a", 1)
+    backpack.save(tmp_path / "file")
+    with pytest.raises(ConfigError, match=r"pruning.use: .*backpack.spec.standard:Haphazard"):
+        Backpack.restore(tmp_path / "file")
+    assert {"a": 1} == dict(Backpack.restore(tmp_path / "file", allow_imports=True))
+    for other in ({"pruning": Oldest()}, {"preset": "long-running"}):
+        assert Oldest() == Backpack.restore(tmp_path / "file", **other).pruning
+
+
+def test_a_codec_that_runs_code_has_to_be_asked_for(tmp_path: Path) -> None:
+    """A file that was written with pickle is not unpickled unsuspectingly."""
+    Backpack(codec=UnsafePickleCodec()).save(tmp_path / "file")
+    with pytest.raises(ConfigError, match="codec: .* which may run code of what it reads; if you"):
+        Backpack.restore(tmp_path / "file")
+    with pytest.raises(ConfigError, match="codec: .* was written with the codec"):
+        Backpack.restore(tmp_path / "file", codec="msgpack")
+    Backpack.restore(tmp_path / "file", codec="unsafe-pickle")
+
+
+def test_a_class_that_is_not_known_is_told_when_it_is_read(tmp_path: Path) -> None:
+    """What the file is made of says how to go on."""
+    Backpack().save(tmp_path / "file")
+    backpack = Backpack()
+    backpack.pack("change", backpack.pack("a", 1).changes[0])
+    backpack.save(tmp_path / "file")
+    again = Backpack.restore(tmp_path / "file")
+    assert 1 == again["a"]
+    with pytest.raises(UnpackableValue, match="class backpack.records:Change is not registered"):
+        again["change"]
+
+
+# --- atomic ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", ["write", "replace", "fsync"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_file_is_whole_or_as_before(
+    moment: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there stays, and nothing is left over."""
+    path = tmp_path / "file"
+    backpack, _ = used(3)
+    backpack.save(path)
+    before = path.read_bytes()
+    backpack.pack("a", "more")
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    target = {
+        "write": (Log, "write"),
+        "replace": (Path, "replace"),
+        "fsync": (os, "fsync"),
+    }[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(*target, fail)
+        with pytest.raises((ArchiveError, KeyboardInterrupt)):
+            backpack.save(path)
+    assert before == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
+    backpack.save(path)
+    assert "more" == Backpack.restore(path)["a"]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """It says which, and why."""
+    with pytest.raises(ArchiveError, match="unable to open database file"):
+        Backpack().save(tmp_path / "no" / "file")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ArchiveError, match=r"the checkpoint .*folder cannot be written: .*; nothi"):
+        Backpack().save(tmp_path / "folder")
+    assert ["folder"] == [each.name for each in tmp_path.iterdir()]
+
+
+# --- bad files ---------------------------------------------------------------------------
+
+
+def read_all(path: Path) -> dict[str, Any]:
+    """Restore a file, and everything it answers."""
+    return answers(Backpack.restore(path))
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    """Each by what it is."""
+    with pytest.raises(ArchiveError, match="there is no archive .*missing"):
+        Backpack.restore(tmp_path / "missing")
+    assert [] == list(tmp_path.iterdir())
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    with pytest.raises(ArchiveError, match="is an SQLite file, but no archive of Backpack"):
+        Backpack.restore(path)
+    path.write_bytes(os.urandom(5000))
+    with pytest.raises(CorruptError, match="is damaged, or is none: file is not a database"):
+        Backpack.restore(path)
+
+
+def test_which_one_is_meant_has_to_be_told(tmp_path: Path) -> None:
+    """Where an archive has several, or none."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")
+    for name in "ab":
+        with Backpack.open(archive, name) as backpack:
+            backpack.pack("name", name)
+    with pytest.raises(UnknownName, match="which Backpack.; there are: a, b"):
+        Backpack.restore(tmp_path / "archive.db")
+    with pytest.raises(UnknownName, match="there is no 'c'; there are: a, b"):
+        Backpack.restore(tmp_path / "archive.db", "c")
+    assert {"name": "b"} == dict(Backpack.restore(tmp_path / "archive.db", "b"))
+
+
+def small(path: Path) -> dict[str, Any]:
+    """Save a small Backpack with something of everything in it; return what it answers."""
+    backpack, _ = used(5, 25, storage=Delta(least=1), reference=Stub("400 B"))
+    backpack.pin(backpack.history()[3])
+    backpack.save(path)
+    return answers(backpack)
+
+
+#: In the default run, so many places are tried; ``BACKPACK_FLIPS=all`` tries each.
+EVERY = 1 if os.environ.get("BACKPACK_FLIPS") == "all" else 61
+
+
+def test_a_flipped_byte_is_seen_or_means_nothing(tmp_path: Path) -> None:
+    """Whichever it is: what is read is what was written, or an error of Backpack's own."""
+    path = tmp_path / "file"
+    expected, data = small(path), path.read_bytes()
+    seen = 0
+    for place in range(0, len(data), EVERY):
+        for mask in (0xFF,) if EVERY > 1 else (0x01, 0x80, 0xFF):
+            changed = bytearray(data)
+            changed[place] ^= mask
+            path.write_bytes(changed)
+            try:
+                assert expected == read_all(path), place
+            except BackpackError:
+                seen += 1
+    assert seen > 10
+
+
+def test_what_is_cut_off_is_seen(tmp_path: Path) -> None:
+    """A file that ends early is not taken for a whole one."""
+    path = tmp_path / "file"
+    expected, data = small(path), path.read_bytes()
+    for length in range(0, len(data), 7 * EVERY):
+        path.write_bytes(data[:length])
+        with pytest.raises(BackpackError):
+            assert expected == read_all(path)
+    path.write_bytes(data)
+    assert expected == read_all(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM backpack_commits WHERE seq = (SELECT min(seq) FROM backpack_commits)",
+        "DELETE FROM backpack_versions WHERE seq = (SELECT max(seq) FROM backpack_versions)",
+        "UPDATE backpack_commits SET changes = x'c1'",
+        "UPDATE backpack_versions SET key = key || 'x'",
+        "UPDATE backpack_packs SET head = head + 1",
+        "UPDATE backpack_packs SET settings = '[]'",
+        'UPDATE backpack_packs SET settings = \'{"pruning": {"use": "os:system"}}\'',
+        "UPDATE backpack_packs SET code = 'zzzzzz'",
+    ],
+)
+def test_rows_that_were_changed_are_seen(statement: str, tmp_path: Path) -> None:
+    """What an editor of databases does to it does not go unnoticed."""
+    path = tmp_path / "file"
+    expected = small(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    with pytest.raises(BackpackError):
+        assert expected == read_all(path)

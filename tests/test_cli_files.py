@@ -1,0 +1,87 @@
+"""The commands that move a whole Backpack, and look whether it is whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import Past, settings
+
+from backpack import Backpack
+from backpack.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs the command, and gives its exit code and what it printed."""
+
+    def run(*arguments: Any) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(list(map(str, arguments)))
+        printed = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, printed.out, printed.err
+
+    return run
+
+
+def used(url: str, name: str, count: int = 60) -> Past:
+    """Use a Backpack in an archive for a while; return its past."""
+    past = Past()
+    with Backpack.open(url, name, **settings()) as backpack:
+        for number in range(count):
+            state = past.current | {"a": f"{number}" * 99}
+            past.record(backpack.pack("a", state["a"]), state)
+    return past
+
+
+def test_a_backpack_travels_in_a_file(run: Run, tmp_path: Path) -> None:
+    """From an archive to a file, and into another archive, with all its past."""
+    first, second = (f"sqlite:///{tmp_path}/{name}.db" for name in "ab")
+    past = used(first, "it")
+    file = tmp_path / "it.backpack"
+    assert run("save", first, file) == (0, f"it: 60 versions saved to {file}\n", "")
+    assert run("verify", file) == (0, "it: 60 commits, 60 versions: all as written\n", "")
+    assert run("verify", first) == (0, "it: 60 commits, 60 versions: all as written\n", "")
+    assert run("verify", tmp_path / "a.db")[0] == 0
+    assert run("restore", file, second) == (0, f"it: 60 versions restored to {second}\n", "")
+    with Backpack.open(second, "it", **settings()) as again:
+        past.check(again)
+    code, _, error = run("restore", file, second)
+    assert code == 2
+    assert error.startswith("backpack: there is a Backpack called 'it' in the archive")
+
+
+def test_a_name_is_given_where_there_are_several(run: Run, tmp_path: Path) -> None:
+    """Without one, it says which there are."""
+    url, file = f"sqlite:///{tmp_path}/a.db", tmp_path / "file"
+    for name in ("one", "other"):
+        used(url, name, 3)
+    code, _, error = run("save", url, file)
+    assert (code, file.exists()) == (2, False)
+    assert "which Backpack?; there are: one, other" in error
+    assert run("save", url, file, "--name", "other")[:2] == (
+        0,
+        f"other: 3 versions saved to {file}\n",
+    )
+    assert "there is no 'none'; there are: other" in run("verify", file, "--name", "none")[2]
+
+
+def test_a_damaged_file_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    """And so is one that is none, or not there."""
+    url, file = f"sqlite:///{tmp_path}/a.db", tmp_path / "file"
+    used(url, "it", 20)
+    run("save", url, file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE backpack_versions SET size = size + 1 WHERE seq = 7")
+    for bad in (file, tmp_path / "missing", tmp_path):
+        code, out, error = run("verify", bad)
+        assert (code, out) == (2, "")
+        assert error.startswith("backpack: ")
+        assert error.count("\n") == 1
