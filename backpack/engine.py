@@ -182,6 +182,8 @@ class Engine:
                 left = self.guard.ask(reference, reference, SizedValue(key, value, encoded, size))
                 if left is not None:
                     _check_reference(reference, left, size, encoded)
+                    if left.spilled and self.scribe is None:
+                        raise _breach("reference", reference, "no spilled one without an archive")
             except PolicyError as error:
                 self.events.emit([Refused(error, (key,))])
                 raise

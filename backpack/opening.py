@@ -6,14 +6,13 @@ from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve
-
 from backpack.codec.layout import class_name
 from backpack.config import load_preset, load_settings
 from backpack.engine import Engine
 from backpack.errors import ArchiveError, ConfigError
 from backpack.labels import check_name
 from backpack.saving import saved
+from backpack.settings import Settings
 from backpack.wording import shown
 
 if TYPE_CHECKING:
@@ -170,7 +169,9 @@ def _empty(
 ) -> B:
     """Return a Backpack of the code of a log, with nothing in it yet."""
     arguments = config.arguments()
-    arguments["archive"] = None
-    backpack = cls(**arguments, clock=clock)
-    backpack._engine = Engine(evolve(backpack._engine.settings, archive=archive), log.code)
+    arguments["archive"] = archive
+    settings = Settings(**arguments, clock=clock)
+    # Not begun: what it is called with makes a new log, or none.
+    backpack = cls.__new__(cls)
+    backpack._engine = Engine(settings, log.code)
     return backpack

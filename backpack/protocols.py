@@ -49,7 +49,9 @@ class SizingPolicy(Protocol):
 class ReferencePolicy(Protocol):
     """Answers: does history keep this value, or a reference to it?
 
-    A policy with an attribute ``max_value_size`` (bytes) has it checked against the budget.
+    A policy with an attribute ``max_value_size`` (bytes) has it checked against the budget. One
+    with a true attribute ``spills`` may return a reference that is ``spilled``: the value goes to
+    the archive, which there has to be, and is read from there.
     """
 
     def __call__(self, value: SizedValue, /) -> Reference | None:

@@ -67,6 +67,7 @@ AXES: Mapping[str, Axis] = {
             built_in={
                 "stub": "backpack.policies.reference:Stub",
                 "preview": "backpack.policies.reference:Preview",
+                "spill": "backpack.policies.reference:Spill",
             },
         ),
         Axis(

@@ -73,6 +73,13 @@ class Settings:
                 if setting == "archive" and self.archive is None:
                     continue
                 _check_method(setting, getattr(self, setting), method)
+        if self.archive is None and getattr(self.reference, "spills", False):
+            raise ConfigError(
+                f"{type(self.reference).__name__} has large values kept in the archive, and there "
+                "is none; add one, such as archive: {use: sql, url: 'sqlite:///runs.db'}, or use "
+                "'stub', which keeps their size and digest",
+                field="reference",
+            )
         for name, smallest in (("span", 1), ("least", 0)):
             _check_number(self.storage, name, smallest)
 

@@ -4,7 +4,7 @@
 axis        built in
 ==========  ==========================================================================
 sizing      :class:`EncodedSize`, :class:`DeepSize`, :class:`StoredSize`
-reference   :class:`Stub`, :class:`Preview`
+reference   :class:`Stub`, :class:`Preview`, :class:`Spill`
 storage     :class:`Full`, :class:`Compressed`, :class:`Delta`
 pruning     :class:`Oldest`, :class:`LeastAccessed`, :class:`KeepAll`, :class:`Thinning`,
             :class:`KeepTagged`
@@ -16,7 +16,7 @@ contracts in :mod:`backpack.protocols`, never the Backpack.
 
 from backpack.policies.delta import Delta
 from backpack.policies.pruning import KeepAll, KeepTagged, LeastAccessed, Oldest, Thinning
-from backpack.policies.reference import Preview, Stub
+from backpack.policies.reference import Preview, Spill, Stub
 from backpack.policies.sizing import DeepSize, EncodedSize, StoredSize
 from backpack.policies.storage import Compressed, Full
 
@@ -31,6 +31,7 @@ __all__ = [
     "LeastAccessed",
     "Oldest",
     "Preview",
+    "Spill",
     "StoredSize",
     "Stub",
     "Thinning",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
@@ -13,7 +13,7 @@ from backpack.records import Reference
 if TYPE_CHECKING:
     from backpack.records import SizedValue
 
-__all__ = ["Preview", "Stub"]
+__all__ = ["Preview", "Spill", "Stub"]
 
 
 @frozen
@@ -84,6 +84,45 @@ class Preview:
         if value.size <= self.max_value_size:
             return None
         return _reference(value, self.max_value_size, render(value.value, self.characters))
+
+
+@frozen
+class Spill:
+    """Leave out of history what is larger than a limit; the archive keeps it whole.
+
+    Looking back reads the value from the archive: it is as exact as any, and slower. It needs an
+    ``archive``.
+
+    When to use: old versions of large values matter (fetched pages, documents), and memory is
+    short.
+
+    Cost: as :class:`Stub`; when such a value is superseded, what is not in the archive yet is
+    written to it.
+
+    Source: ours; columns too large for a row go a similar way in PostgreSQL ("TOAST").
+
+    Args:
+        max_value_size: The largest size that history keeps, in bytes or as text
+            (``"50 KiB"``).
+
+    >>> from backpack.records import SizedValue
+    >>> spill = Spill(max_value_size="1 KiB")
+    >>> page = SizedValue(key="page", value="x" * 1022, encoded=b"x" * 1025, size=1025)
+    >>> spill(page).spilled
+    True
+    """
+
+    #: What it refers to has to be archived.
+    spills: ClassVar[bool] = True
+
+    max_value_size: int = field(default=100 * 1024, converter=to_max_value_size)
+
+    def __call__(self, value: SizedValue, /) -> Reference | None:
+        """Return None up to the limit, a reference to what the archive keeps above it."""
+        if value.size <= self.max_value_size:
+            return None
+        reason = f"larger than max_value_size ({self.max_value_size:,} bytes)"
+        return Reference.to(value, reason, spilled=True)
 
 
 def _reference(value: SizedValue, limit: int, preview: str | None = None) -> Reference:

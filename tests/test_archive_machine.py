@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import Past, settings, some_value
+from archives import LIMIT, Past, settings, some_value
 from hypothesis import event
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -31,6 +31,7 @@ from backpack.policies import (
     KeepTagged,
     LeastAccessed,
     Oldest,
+    Spill,
     Thinning,
 )
 from backpack.spec.standard import Haphazard
@@ -70,13 +71,17 @@ class Archived(RuleBasedStateMachine):
         write=st.sampled_from(["on-prune", "on-commit"]),
         storage=st.sampled_from(sorted(STORAGE)),
         budget=st.sampled_from([6144, 8192, 16384]),
+        spills=st.booleans(),
     )
-    def begin(self, write: str, storage: str, budget: int) -> None:
+    def begin(self, write: str, storage: str, budget: int, spills: bool) -> None:
         """Begin it."""
         self.archive = SqlArchive(f"sqlite:///{self.folder}/archive.db", write=write)
         self.settings = settings(
             max_history_size=budget, storage=STORAGE[storage](), pruning=PRUNING[self.pruning]()
         )
+        if spills:
+            self.settings["reference"] = Spill(LIMIT)
+            self.past.spills = True
         self.backpack = Backpack(**self.settings, archive=self.archive, name="it")
 
     @rule(seed=seeds, key=keys, by=st.sampled_from([None, "n"]), tags=st.sampled_from([(), ("t",)]))

@@ -30,6 +30,7 @@ NAMES = [
     "LeastAccessed",
     "Oldest",
     "Preview",
+    "Spill",
     "StoredSize",
     "Stub",
     "Thinning",

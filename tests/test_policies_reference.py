@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpack.policies import Preview, Stub
+from backpack.policies import Preview, Spill, Stub
 from backpack.protocols import ReferencePolicy
 from backpack.records import Reference, SizedValue
 
@@ -55,6 +56,16 @@ def test_preview_is_the_beginning(text: str, characters: int) -> None:
     )
 
 
+@given(st.integers(1, 10**6), st.integers(0, 10**6))
+def test_what_is_spilled_is_what_a_stub_leaves_out(limit: int, size: int) -> None:
+    """The same reference, but that the value is to be archived."""
+    stub, spill = Stub(limit)(sized(size)), Spill(limit)(sized(size))
+    assert (stub is None) == (spill is None)
+    if spill is not None:
+        assert spill.spilled
+        assert stub == evolve(spill, spilled=False)
+
+
 def test_the_reason_is_readable() -> None:
     """The reason names the setting and its bytes."""
     reference = Stub("50 KiB")(sized(51201))
@@ -64,11 +75,11 @@ def test_the_reason_is_readable() -> None:
 
 def test_defaults() -> None:
     """A limit of 100 KiB and 200 characters are the defaults."""
-    assert 102400 == Stub().max_value_size == Preview().max_value_size
+    assert 102400 == Stub().max_value_size == Preview().max_value_size == Spill().max_value_size
     assert Preview().characters == 200
 
 
-@pytest.mark.parametrize("policy", [Stub(), Preview()])
+@pytest.mark.parametrize("policy", [Stub(), Preview(), Spill()])
 def test_contracts_are_met(policy: object) -> None:
-    """Both are reference policies."""
+    """All are reference policies."""
     assert isinstance(policy, ReferencePolicy)

@@ -67,7 +67,7 @@ class SqlArchive:
         ConfigError: One of them cannot be.
     """
 
-    url: str = field(converter=_to_url)
+    url: str = field(converter=_to_url, repr=lambda url: repr(parsed(url).render_as_string()))
     write: Write = field(default="on-prune", converter=_to_write)
     sync: Sync = field(default="process", converter=_to_sync)
 
