@@ -8,6 +8,9 @@
 {'steps': ['search']}
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from backpack.codec import MsgpackCodec, UnsafePickleCodec
 from backpack.container import Backpack
 from backpack.errors import (
@@ -51,10 +54,14 @@ from backpack.records import (
 from backpack.snapshot import Snapshot
 from backpack.transaction import Transaction
 
+if TYPE_CHECKING:
+    from backpack.aio import AsyncBackpack
+
 __version__ = "0.1.0"
 
 __all__ = [
     "ArchiveError",
+    "AsyncBackpack",
     "Backpack",
     "BackpackError",
     "BudgetError",
@@ -95,3 +102,10 @@ __all__ = [
     "ValueUnavailable",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what few programs need when it is asked for: asyncio takes longer than the rest."""
+    if name == "AsyncBackpack":
+        return import_module("backpack.aio").AsyncBackpack
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,7 +25,7 @@ LAYERS = [
     {"archive", "scribe"},
     {"engine", "transaction"},
     {"container"},
-    {"audit", "audit_entries", "registry", "document", "strategies", "configs"},
+    {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "trace"},
     {"opening", "replay", "verify", "report"},
     {"terminal"},
@@ -143,6 +143,7 @@ def test_the_public_names_are_pinned() -> None:
     """What users import from ``backpack``, and nothing else."""
     assert [
         "ArchiveError",
+        "AsyncBackpack",
         "Backpack",
         "BackpackError",
         "BudgetError",
