@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Log"]
 
+#: By so many times has a version to be smaller beside another.
+_WORTH: Final = 2
 #: So many keys are known by their last version; of others it is looked up.
 _ENDS: Final = 4096
 #: So many rows, and so many bytes, are written at a time.
@@ -215,8 +217,11 @@ class Log(LogReader):
         elif base is not None and version.base_seq == end.seq and end.depth < SPAN - 1:
             form, ground, depth = Form.LEANING, end.ground, end.depth + 1
             data = self._delta.hold(SupersededVersion(key, seq, encoded, base))
-        else:
-            data = self._delta.hold(SupersededVersion(key, seq, encoded))
+        if encoded is not None and (data is None or len(data) * _WORTH > len(encoded)):
+            # What is hardly smaller beside another is read faster alone.
+            alone = self._delta.hold(SupersededVersion(key, seq, encoded))
+            if data is None or len(alone) < len(data) * _WORTH:
+                form, ground, depth, data = Form.ALONE, seq, 0, alone
         return version_row(
             self.name,
             key,

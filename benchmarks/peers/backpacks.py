@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from backpack import Backpack, CommitPruned, ValueUnavailable
+from backpack.archive import SqlArchive
 from peers.ledger import Gone
 
-__all__ = ["SETTINGS", "Packed"]
+__all__ = ["SETTINGS", "Archived", "Packed"]
 
 #: What is compared, by the name it has in the tables.
 SETTINGS: dict[str, Callable[[], Backpack]] = {
@@ -44,4 +45,18 @@ class Packed:
             raise Gone(str(error)) from None
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is open, unless there is an archive."""
+        self._backpack.close()
+
+
+class Archived(Packed):
+    """A Backpack with an archive in an SQLite file."""
+
+    def __init__(self, folder: Path, write: Any, sync: Any) -> None:
+        self._backpack = Backpack.from_preset(
+            "long-running",
+            reference={"max_value_size": "100 KiB"},
+            max_history_size="50 MiB",
+            archive=SqlArchive(f"sqlite:///{folder}/archive.db", write=write, sync=sync),
+        )
+        self._code = self._backpack.code

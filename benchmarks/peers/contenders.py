@@ -109,6 +109,20 @@ def _backpack(setting: str, *only: str) -> Contender:
     )
 
 
+def _archived(write: str, sync: str, survives: str) -> Contender:
+    return Contender(
+        name=f"{BACKPACK}, archive {write}, {sync}",
+        target="peers.backpacks:Archived",
+        arguments=(write, sync),
+        requires=("sqlalchemy", "filelock"),
+        budget="its history in memory, in bytes",
+        durable=survives,
+        lacks="is written by one process at a time",
+        needs=lambda shape: Needs(memory=2**30, disk=2 * shape.steps * (shape.encoded + 1_500)),
+        only=("random", "window-2000", "airline"),
+    )
+
+
 _FIFTY = ("window", "random", "keys", "window-2000")
 
 CONTENDERS: dict[str, Contender] = {
@@ -119,6 +133,9 @@ CONTENDERS: dict[str, Contender] = {
         _backpack("long-running up to 100 KiB", *_FIFTY),
         _backpack("long-chat", "window", "window-2000", "growing", "airline"),
         _backpack("unpruned, 1 GiB", "small"),
+        _archived("on-prune", "process", "what was given up; all once it is closed"),
+        _archived("on-commit", "process", "yes, at each commit; not against a loss of power"),
+        _archived("on-commit", "power", "yes, at each commit"),
         Contender(
             name="InMemorySaver",
             target="peers.savers:InMemory",
