@@ -185,7 +185,6 @@ OPERATIONS: dict[str, Callable[[Backpack], object]] = {
     "pack that prunes": lambda bp: bp.pack("big", "y" * 1400),
     "pack a new key": lambda bp: bp.pack("new", [1, 2, 3], by="new node", tags=("new",)),
     "remove": lambda bp: bp.remove("b1"),
-    "clear": lambda bp: bp.clear(),
     "transaction": lambda bp: bp.update({"a": 1, "b0": 2, "c": 3}),
     "tag": lambda bp: bp.tag(bp.history()[2], "one", "two"),
     "pin": lambda bp: bp.pin(bp.history()[2]),
@@ -197,6 +196,7 @@ OPERATIONS: dict[str, Callable[[Backpack], object]] = {
 ROOMY: dict[str, Callable[[Backpack], object]] = {
     "supersede two": lambda bp: bp.update({"a": 9, "b": 10}),
     "remove one": lambda bp: bp.remove("a"),
+    "clear": lambda bp: bp.clear(),
 }
 #: On versions that lean on each other: what makes a group, compacts, and prunes some of them.
 LEANING: dict[str, tuple[Callable[[], Backpack], Callable[[Backpack], object]]] = {
