@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from backpack.codec import MsgpackCodec
 from backpack.engine import Engine
-from backpack.errors import UnknownKey, ValueUnavailable
+from backpack.errors import ConfigError, UnknownKey, ValueUnavailable
 from backpack.labels import Labels, check_key, check_keys, check_labels, check_name, check_tags
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
 from backpack.records import Unavailable
@@ -17,6 +17,7 @@ from backpack.snapshot import Snapshot, diff
 from backpack.transaction import edit, transact
 from backpack.units import format_size, parse_size
 from backpack.usage import measure
+from backpack.wording import described
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -109,6 +110,12 @@ class Backpack(MutableMapping[str, Any]):
             archive=archive,
         )
         self._engine = Engine(settings)
+        if archive is None and name is not None:
+            raise ConfigError(
+                f"{described(name)} is what a Backpack is called in an archive, and there is none; "
+                "add archive={'use': 'sql', 'url': 'sqlite:///runs.db'}, or give no name",
+                field="name",
+            )
         if archive is not None:
             from backpack.saving import settings_of
 

@@ -66,6 +66,10 @@ class Subject:
             return self.make()  # type: ignore[no-any-return]
         return backpack_with(self.axis, self.make())
 
+    def needs_archive(self) -> bool:
+        """Whether it does nothing in a Backpack that has no archive."""
+        return self.axis == "reference" and bool(getattr(self.make(), "spills", False))
+
     @property
     def maker(self) -> str:
         """Python that returns such a Backpack."""

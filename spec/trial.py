@@ -173,6 +173,9 @@ def try_machine(subject: Subject, laws: frozenset[str], effort: Effort) -> Found
         effort: How hard to try.
     """
     found = Found()
+    if subject.needs_archive():
+        found.not_applicable = "it needs an archive, and these programs run without one"
+        return found
     ends = time.monotonic() + _PATIENCE * effort.time_limit
     plain = machine_for(subject.backpack, limit=subject.limit, laws=laws)
 

@@ -351,7 +351,7 @@ _WRITER = """
 import sys
 from backpack import Backpack
 bp = Backpack.open(sys.argv[1], "it", max_history_size="16 KiB", reference={"max_value_size": 1500})
-for number in range(len(bp.history()), 10**9):
+for number in range(bp.head.seq if bp.head else 0, 10**9):
     commit = bp.pack("key " + str(number % 3), str(number) * (number % 200))
     print(commit.seq, flush=True)
 """
@@ -378,9 +378,10 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             seqs = [commit.seq for commit in backpack.history()]
             assert seqs == list(range(len(seqs), 0, -1))
             assert acknowledged <= len(seqs) <= acknowledged + 1
-            for commit in backpack.history():
-                number = commit.seq - 1
-                shown = backpack.snapshot(commit)[f"key {number % 3}"]
+            # The newest, and some of the others: there get to be many.
+            for seq in {*seqs[:200], *chance.choices(seqs, k=50)}:
+                number = seq - 1
+                shown = backpack.snapshot(f"{seq}-{backpack.code}")[f"key {number % 3}"]
                 assert shown == str(number) * (number % 200)
 
 
@@ -422,6 +423,14 @@ def test_a_bad_name_is_refused(name: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is called by a string of 1 to 200 characters"):
         Backpack.open(f"sqlite:///{tmp_path}/archive.db", name)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_name_without_an_archive_is_refused() -> None:
+    """It would mean nothing."""
+    with pytest.raises(ConfigError, match="name: 'it' is what a Backpack is called in an archive"):
+        Backpack(name="it")
+    with pytest.raises(ConfigError, match="and there is none; add archive="):
+        Backpack.from_preset("default", name="it")
 
 
 def _of_something_else(path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from backpack import Backpack, ConfigError, PruneRequest
-from backpack.policies import KeepAll, Oldest, Stub
+from backpack.policies import KeepAll, Oldest, Spill, Stub
 from backpack.records import HeldVersion, NewValue, Reference, SizedValue, SupersededVersion
 from backpack.spec import check_backpack, check_policy
 from backpack.spec.check import plan
@@ -195,6 +195,15 @@ def test_what_a_policy_raises_breaks_one_law_and_leaves_others_unjudged() -> Non
     assert "It raised ValueError: no idea." == report["PO1"].why
     assert "not judged" == report["PR1"].outcome
     assert "It failed whenever it was asked: ValueError: no idea" == report["PR1"].why
+
+
+def test_a_policy_that_needs_an_archive_is_checked_by_itself() -> None:
+    """The laws of Backpacks do not apply where there is no archive to spill to."""
+    report = check_policy(Spill, laws=["RE1", "B1", "S1"], seed=0, examples=10)
+    assert ["passed", "not applicable", "not applicable"] == [
+        report[law].outcome for law in ("RE1", "B1", "S1")
+    ]
+    assert "It needs an archive, and these programs run without one." == report["S1"].why
 
 
 def test_what_is_expected_to_fail_is_no_failure() -> None:
