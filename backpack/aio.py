@@ -89,8 +89,9 @@ class AsyncBackpack:
         await self.close()
 
     async def close(self) -> None:
-        """Write to the archive what is not in it yet, and let go of it."""
-        await self._run(self.sync.close)
+        """Write to the archive what is not in it yet, and let go of it; cancelled or not."""
+        # Whoever is cancelled while it waits leaves the name to others all the same.
+        await asyncio.shield(asyncio.wrap_future(self._thread.submit(self.sync.close)))
 
     async def save(self, path: str | PathLike[str], /, *, archived: bool = False) -> None:
         """Write the whole Backpack to one file."""

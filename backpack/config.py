@@ -172,6 +172,8 @@ def load_settings(
         ConfigError: Something in them or in the overrides cannot work.
     """
     document = parse_document(text.encode(), file=file)
+    if "archive" in document.values:  # Nobody saves it: what is restored would write there.
+        raise ConfigError("saved settings name no archive, and these do", where=file)
     for name in overrides:
         document = document.without(name) if name in document.values else document
     kept = {name: value for name, value in document.values.items() if name not in overrides}

@@ -296,8 +296,9 @@ class Backpack(MutableMapping[str, Any]):
     def close(self) -> None:
         """Write to the archive what is not in it yet, and let go of it.
 
-        What is in memory can be read afterwards; nothing can be changed. Without an archive there
-        is nothing to close.
+        What is in memory can be read afterwards, but not what is in the archive, nor the list of
+        both that :meth:`history` gives; nothing can be changed. Without an archive there is
+        nothing to close.
 
         Raises:
             ArchiveError: It cannot be written; the Backpack is still open.

@@ -13,7 +13,7 @@ from backpack.errors import ArchiveError, ConfigError
 from backpack.labels import check_name
 from backpack.saving import saved
 from backpack.settings import Settings
-from backpack.wording import shown
+from backpack.wording import described, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,9 +47,23 @@ def archives() -> Any:
         ) from error
 
 
-def _place(url: str) -> Archive:
-    archive: Archive = archives().SqlArchive(url, write="on-commit")
-    return archive
+def _place(archive: object) -> Archive:
+    """Return the archive that a caller means.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    place: Any = (
+        archives().SqlArchive(archive, write="on-commit") if isinstance(archive, str) else archive
+    )
+    if not callable(getattr(place, "resume", None)) or isinstance(place, type):
+        raise ConfigError(
+            f"an archive is opened by its URL, such as 'sqlite:///runs.db', or as an object like "
+            f"SqlArchive(url), not by {described(archive)}",
+            field="archive",
+        )
+    found: Archive = place
+    return found
 
 
 def open_in(
@@ -63,9 +77,9 @@ def open_in(
 ) -> B:
     """Do what :meth:`Backpack.open <backpack.container.Backpack.open>` does."""
     name = check_name(name)
-    place = (
-        archives().SqlArchive(archive, write="on-commit") if isinstance(archive, str) else archive
-    )
+    if "archive" in overrides:
+        raise ConfigError("the archive is what is opened; give it first", field="archive")
+    place = _place(archive)
     log = place.resume(name)
     if log is None:
         config = load_preset(preset or "default", **overrides, archive=place)
@@ -93,6 +107,8 @@ def restore_from(
 ) -> B:
     """Do what :meth:`Backpack.restore <backpack.container.Backpack.restore>` does."""
     checkpoints = archives().checkpoint
+    if name is not None:
+        name = check_name(name)
     found = checkpoints.look_into(path, name)
 
     def done(number: int) -> None:
@@ -145,16 +161,16 @@ def _config_of(
         config = load_preset(preset, **overrides)
     else:
         config = load_settings(log.settings, file=file, allow_imports=allow_imports, **overrides)
-        if getattr(config.codec, "name", _SAFE) != _SAFE and "codec" not in overrides:
-            raise ConfigError(
-                f"{file} was written with the codec {log.codec}, which may run code of what it "
-                "reads; if you trust it, say so: codec='unsafe-pickle'",
-                field="codec",
-            )
     codec = class_name(type(config.strategies.codec))
     if log.codec != codec:
         raise ConfigError(
-            f"{file} was written with the codec {log.codec}, not {codec}; open it with that",
+            f"{file} was written with the codec {shown(log.codec)}, not {codec}; open it with that",
+            field="codec",
+        )
+    if preset is None and "codec" not in overrides and getattr(config.codec, "name", "") != _SAFE:
+        raise ConfigError(
+            f"{file} was written with the codec {codec}, which may run code of what it reads; if "
+            "you trust it, say so: codec='unsafe-pickle'",
             field="codec",
         )
     return config

@@ -176,6 +176,37 @@ def test_who_is_cancelled_leaves_nothing_half_done(
     run(main())
 
 
+def test_a_cancelled_block_closes_all_the_same(tmp_path: Path) -> None:
+    """What was asked for before is written, and the name is free."""
+    url = f"sqlite:///{tmp_path}/a.db"
+
+    async def main() -> None:
+        entered = asyncio.Event()
+
+        async def block() -> None:
+            async with await AsyncBackpack.open(url, "it") as bp:
+                await bp.pack("a", 1)
+                packing = [asyncio.ensure_future(bp.pack("a", number)) for number in range(50)]
+                entered.set()
+                await asyncio.gather(*packing)
+
+        task = asyncio.ensure_future(block())
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            try:
+                Backpack.open(url, "it").close()
+                return
+            except StaleWriter:
+                continue
+        pytest.fail("the name stayed taken")
+
+    run(main())
+
+
 def test_who_is_cancelled_while_opening_takes_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -396,6 +396,10 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         ("postgresql+asyncpg://h/x", "there is no archive in 'postgresql.asyncpg'; there are"),
         ("sqlite://", "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'"),
         ("sqlite:///:memory:", "an archive in memory keeps nothing"),
+        ("sqlite://host/r.db", "the URL of an SQLite file has a path, and nothing else: 'sqlite"),
+        ("sqlite:///r.db?mode=ro", "the URL of an SQLite file has a path, and nothing else"),
+        ("postgresql://h:port/x", "'postgresql://h:port/x' is no URL of an archive: "),
+        ("sqlite:///a\0b", "is no name of a file or database"),
     ],
 )
 def test_a_bad_url_is_refused(bad: str, message: str) -> None:
@@ -423,6 +427,30 @@ def test_a_bad_name_is_refused(name: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is called by a string of 1 to 200 characters"):
         Backpack.open(f"sqlite:///{tmp_path}/archive.db", name)
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", [None, b"sqlite:///r.db", Path("r.db"), 5, {"use": "sql"}])
+def test_what_is_no_archive_is_not_opened(bad: Any) -> None:
+    """It says how one is written."""
+    with pytest.raises(ConfigError, match="archive: an archive is opened by its URL, such as 'sq"):
+        Backpack.open(bad, "it")
+    with pytest.raises(ConfigError, match="archive: the archive is what is opened; give it first"):
+        Backpack.open("sqlite:///r.db", "it", archive=bad)
+
+
+def test_keys_keep_their_order_across_the_border(url: str) -> None:
+    """A snapshot lists them as it did before it was archived."""
+    backpack, _ = filled(url, count=0)
+    for key in "xyx":
+        backpack.pack(key, len(backpack.history()))
+    first = backpack.head
+    assert first is not None
+    for number in range(300):
+        backpack.pack("z", f"{number}" * 60)
+    snapshot = backpack.snapshot(first)
+    assert snapshot.archived
+    assert ["x", "y"] == list(snapshot)
+    backpack.close()
 
 
 def test_a_name_without_an_archive_is_refused() -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import ormsgpack
 import pytest
 from archives import Past, settings, some_value
 from hypothesis import given
@@ -26,7 +27,7 @@ from backpack import (
     UnpackableValue,
     UnsafePickleCodec,
 )
-from backpack.archive import SqlArchive
+from backpack.archive import SqlArchive, rows
 from backpack.archive.log import Log
 from backpack.audit import audit
 from backpack.policies import Compressed, Delta, Full, KeepTagged, Oldest, Stub, Thinning
@@ -222,9 +223,106 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="unable to open database file"):
         Backpack().save(tmp_path / "no" / "file")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ArchiveError, match=r"the checkpoint .*folder cannot be written: .*; nothi"):
+    with pytest.raises(ArchiveError, match=r"folder is a folder; name a file in it"):
         Backpack().save(tmp_path / "folder")
+    for bad in ("", "a\0b", "\udcff", b"bytes", None):
+        with pytest.raises(ArchiveError, match="is no path of a file; give one as text, or a Path"):
+            Backpack().save(bad)  # type: ignore[arg-type]
     assert ["folder"] == [each.name for each in tmp_path.iterdir()]
+
+
+def forged(path: Path, table: str, where: str = "1", **change: Any) -> None:
+    """Change a row of a file, and its mark with it, as somebody who means it would."""
+    marked = {
+        "packs": rows._MARKED_PACK,
+        "commits": rows._MARKED_COMMIT,
+        "versions": rows._MARKED_VERSION,
+    }[table]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.row_factory = sqlite3.Row
+        select = f"SELECT * FROM backpack_{table} WHERE {where}"  # noqa: S608
+        row = {**dict(connection.execute(select).fetchone()), **change}
+        if "pinned" in row:
+            row["pinned"] = bool(row["pinned"])
+        names = ", ".join(f'"{name}" = ?' for name in change)
+        connection.execute(
+            f"UPDATE backpack_{table} SET {names}, mark = ? WHERE {where}",  # noqa: S608
+            [*change.values(), rows._mark(row, marked)],
+        )
+
+
+_LAST = "seq = (SELECT max(seq) FROM backpack_versions WHERE key = 'a') AND key = 'a'"
+_CHANGES = ormsgpack.packb([["a", 0, 2**63]])
+FORGED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "settings of bytes": ("packs", "1", {"settings": b"{}"}),
+    "settings with an archive": (
+        "packs",
+        "1",
+        {"settings": '{"archive": {"use": "sql", "url": "sqlite:///elsewhere.db"}}'},
+    ),
+    "a head that is too low": ("packs", "1", {"head": 4}),
+    "no head": ("packs", "1", {"head": 0}),
+    "no code": ("packs", "1", {"code": ""}),
+    "a code of two lines": ("packs", "1", {"code": "a\nb"}),
+    "a codec of many lines": ("packs", "1", {"codec": "x\ny" * 3000}),
+    "a negative epoch": ("packs", "1", {"epoch": -1}),
+    "tags without end": ("commits", "seq = 2", {"tags": "[" * 100_000}),
+    "tags that are none": ("commits", "seq = 2", {"tags": '["z", "a"]'}),
+    "a size that is too large": ("commits", "seq = 2", {"changes": _CHANGES}),
+    "an unknown kind": ("commits", "seq = 2", {"changes": ormsgpack.packb([["a", -1, 1]])}),
+    "the end of time": ("commits", "seq = 2", {"time": float("inf")}),
+    "a commit beyond the head": ("commits", "seq = 2", {"seq": 99}),
+    "a version without data": ("versions", _LAST, {"data": None}),
+    "data that is text": ("versions", _LAST, {"data": "text"}),
+    "a form that is none": ("versions", _LAST, {"form": 7}),
+    "a removal with data": ("versions", _LAST, {"form": 0}),
+    "a size that is text": ("versions", _LAST, {"size": "x"}),
+    "a version beyond the head": ("versions", _LAST, {"seq": 99}),
+    "nothing to lean on": ("versions", "seq = 1", {"form": 2}),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_somebody_forged_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checksums are no signatures: what they vouch for is looked at, too."""
+    monkeypatch.chdir(tmp_path)
+    path, (table, where, change) = tmp_path / "file", FORGED[name]
+    backpack = Backpack()
+    for value in ([1, 2], [1, 2, 3] * 30, [1, 2, 4] * 30):
+        backpack.pack("a", value)
+    backpack.pack("b", "x")
+    backpack.remove("b")
+    backpack.save(path)
+    forged(path, table, where, **change)
+    with pytest.raises(BackpackError) as caught:
+        read_all(path)
+    assert "\n" not in str(caught.value)
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_commit_that_was_made_one_of_an_archive_is_missed(tmp_path: Path) -> None:
+    """How many are retained is counted."""
+    path = tmp_path / "file"
+    small(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE backpack_commits SET retained = 0 WHERE seq = 20")
+    with pytest.raises(CorruptError, match="retained, and .* were written"):
+        Backpack.restore(path)
+
+
+def test_a_view_is_not_looked_through(tmp_path: Path) -> None:
+    """One of the name of a table is not read: it could take for ever."""
+    path = tmp_path / "file"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {0x4261636B}")
+        connection.execute(
+            "CREATE VIEW backpack_about AS WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL "
+            "SELECT i + 1 FROM r) SELECT max(i) AS schema, 1 AS id FROM r"
+        )
+    with pytest.raises(CorruptError, match="it has no table backpack_about"):
+        Backpack.restore(path)
 
 
 # --- bad files ---------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from backpack.archive.sql import SqlArchive
 from backpack.archive.tables import PACKS
 from backpack.errors import ArchiveError, UnknownName
 from backpack.logged import Entered, Saved, logged_again
-from backpack.wording import one_line, one_of, shown
+from backpack.unicode import is_unicode
+from backpack.wording import described, one_line, one_of, shown
 
 if TYPE_CHECKING:
     from backpack.logged import LoggedVersion, Read
@@ -67,7 +68,7 @@ def write(path: str | os.PathLike[str], saved: Saved, progress: Progress | None 
     Raises:
         ArchiveError: It cannot be written; what was there is as before.
     """
-    final = Path(path)
+    final = _path(path)
     part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
     try:
         with closing(Database(_url(part), single_file=True)) as database:
@@ -226,9 +227,29 @@ def _counted(
 
 
 def _url(place: str | os.PathLike[str]) -> URL:
-    """Return the URL of an archive; a path is that of an SQLite file."""
-    text = os.fspath(place)
-    return parsed(text) if "://" in text else URL.create("sqlite", database=text)
+    """Return the URL of an archive; a path is that of an SQLite file.
+
+    Raises:
+        ArchiveError: It is neither.
+    """
+    if isinstance(place, str) and "://" in place:
+        return parsed(place)
+    return URL.create("sqlite", database=str(_path(place)))
+
+
+def _path(place: object) -> Path:
+    """Return an absolute path.
+
+    Raises:
+        ArchiveError: It is none that a file could have.
+    """
+    text: object = os.fspath(place) if isinstance(place, os.PathLike) else place
+    if not isinstance(text, str) or not text or "\0" in text or not is_unicode(text):
+        raise ArchiveError(f"{described(text)} is no path of a file; give one as text, or a Path")
+    path = Path(text).absolute()
+    if path.is_dir():
+        raise ArchiveError(f"{path} is a folder; name a file in it")
+    return path
 
 
 def _synchronize(path: Path) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from backpack.archive.tables import ABOUT, SCHEMA, TABLES
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
+from backpack.unicode import is_unicode
 from backpack.wording import one_line, shown
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def parsed(url: str) -> URL:
             "'postgresql://user@host/database'",
             field="url",
         ) from None
+    except ValueError as error:
+        raise ConfigError(
+            f"{shown(url)} is no URL of an archive: {one_line(str(error))}", field="url"
+        ) from None
     scheme = found.get_backend_name()
     if found.drivername not in (scheme, *_DRIVERS.values()) or scheme not in _DRIVERS:
         raise ConfigError(
@@ -68,6 +73,14 @@ def parsed(url: str) -> URL:
             "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'",
             field="url",
         )
+    if scheme == "sqlite" and (found.host or found.username or found.port or found.query):
+        raise ConfigError(
+            f"the URL of an SQLite file has a path, and nothing else: 'sqlite:///runs.db', not "
+            f"{shown(url)}",
+            field="url",
+        )
+    if "\0" in (found.database or "") or not is_unicode(found.database or ""):
+        raise ConfigError(f"{shown(found.database)} is no name of a file or database", field="url")
     return found.set(drivername=_DRIVERS[scheme])
 
 
@@ -317,8 +330,12 @@ class Database:
             application = self.connection.exec_driver_sql("PRAGMA application_id").scalar()
         if application != _APPLICATION:
             raise ArchiveError(f"{path} is an SQLite file, but no archive of Backpack")
+        about, expected = f"table {ABOUT.name}", _expected()
+        # Looked at before it is read: a view of that name would be run.
+        if found.get(about) != expected[about]:
+            raise CorruptError(f"the archive {path} is damaged, or is none: it has no {about}")
         self._check_schema()
-        if found != _expected():
+        if found != expected:
             raise CorruptError(
                 f"the archive {path} has tables, triggers or views that Backpack did not make"
             )

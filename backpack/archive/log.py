@@ -41,13 +41,14 @@ _ENDS: Final = 4096
 _PORTION: Final = 500
 _PORTION_BYTES: Final = 2 * 1024 * 1024
 
+_MOVING: Final = ("head", "commits", "retained", "versions", "mark")
 _SELECT_EPOCH: Final = (
     select(PACKS.c.epoch).where(PACKS.c.name == bindparam("of")).with_for_update()
 )
 _UPDATE_PACK: Final = (
     update(PACKS)
     .where(PACKS.c.name == bindparam("of"))
-    .values({each: bindparam(f"new_{each}") for each in ("head", "commits", "versions", "mark")})
+    .values({each: bindparam(f"new_{each}") for each in _MOVING})
 )
 _UPDATE_RETAINED: Final = (
     update(COMMITS)
@@ -102,16 +103,17 @@ class Log(LogReader):
         """
         with self.database.telling("cannot be written"):
             connection = self._begin()
-            commits, written = 0, 0
+            commits, written, retained = 0, 0, -len(entered.pruned)
             for some in _portions(commit_row(self.name, each) for each in entered.commits):
                 connection.execute(_INSERT_COMMITS, some)
                 commits += len(some)
+                retained += sum(each["retained"] for each in some)
             ends = self._coming = {}
             for rows in _portions(self._version_rows(connection, entered.versions, ends)):
                 connection.execute(_INSERT_VERSIONS, rows)
                 written += len(rows)
             head = entered.commits[-1].commit.seq if commits else self.head
-            self._move(connection, head, commits, written)
+            self._move(connection, head, commits, retained, written)
             if entered.pruned:
                 self._set_retained(connection, entered.pruned, is_retained=False)
             for amended, _ in entered.amended:
@@ -140,13 +142,16 @@ class Log(LogReader):
         for key, end in self._coming.items():
             self._remember(key, end)
 
-    def _move(self, connection: Connection, head: int, commits: int, versions: int) -> None:
-        """Move the head; so many commits and versions have come."""
+    def _move(
+        self, connection: Connection, head: int, commits: int, retained: int, versions: int
+    ) -> None:
+        """Move the head; so many commits, retained ones and versions have come."""
         row = self._row
         moved = {
             **row,
             "head": head,
             "commits": row["commits"] + commits,
+            "retained": row["retained"] + retained,
             "versions": row["versions"] + versions,
         }
         del moved["mark"]
@@ -154,7 +159,7 @@ class Log(LogReader):
         self._put(connection, moved)
 
     def _put(self, connection: Connection, row: Row) -> None:
-        values = {f"new_{each}": row[each] for each in ("head", "commits", "versions", "mark")}
+        values = {f"new_{each}": row[each] for each in _MOVING}
         connection.execute(_UPDATE_PACK, {"of": self.name, **values})
 
     def _amend(self, connection: Connection, logged: LoggedCommit) -> None:
@@ -290,8 +295,15 @@ class Log(LogReader):
         """
         with self.database.telling("cannot be written"):
             connection = self._begin()
-            self._set_retained(connection, [seq], is_retained=True)
-            self.database.commit()
+            place = (COMMITS.c.name == self.name, COMMITS.c.seq == seq)
+            if not connection.scalar(select(COMMITS.c.retained).where(*place)):
+                self._set_retained(connection, [seq], is_retained=True)
+                self._move(connection, self.head, 0, 1, 0)
+                self.database.commit()
+                self._row = self._next_row
+            else:
+                self.database.commit()
+            self._doubtful.clear()
 
     def keep_accesses(self, accesses: Iterable[tuple[int, int, int]]) -> None:
         """Write down how often commits were looked at: their numbers, how often, when last.

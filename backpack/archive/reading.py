@@ -210,7 +210,7 @@ class LogReader:
             select(VERSIONS.c.key)
             .join(newest, (VERSIONS.c.key == newest.c.key) & (VERSIONS.c.seq == newest.c.seq))
             .where(VERSIONS.c.name == self.name, VERSIONS.c.form != int(Form.REMOVED))
-            .order_by(VERSIONS.c.seq)
+            .order_by(VERSIONS.c.born, VERSIONS.c.seq)
         )
         with self.database.telling("cannot be read"):
             return list(self.database.connection.scalars(query))
@@ -252,7 +252,7 @@ class LogReader:
                 before = -1
                 break
             before = each["seq"]
-        if before != version["previous"]:
+        if before != version["previous"] or not way:
             raise self._lost(key, seq)
         base = self._delta.read(HeldVersion(key, ground, way[0]["data"]))
         between = tuple(each["data"] for each in reversed(way[1:]))

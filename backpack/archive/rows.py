@@ -7,6 +7,7 @@ is not a row that was written here is a :class:`~backpack.errors.CorruptError`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from enum import IntEnum
 from hashlib import blake2b
@@ -17,6 +18,7 @@ import ormsgpack
 from backpack.errors import CorruptError
 from backpack.logged import LoggedCommit
 from backpack.records import Change, Commit, Reference
+from backpack.unicode import is_unicode
 
 if TYPE_CHECKING:
     from sqlalchemy import Row as Fetched
@@ -36,9 +38,15 @@ __all__ = [
 
 Row = dict[str, Any]
 
+_LARGEST: Final = 2**62
+_CODE: Final = re.compile(r"[a-z][0-9a-z]{1,15}", re.ASCII)
+_CLASS: Final = re.compile(r"[\w.<>]{1,200}:[\w.<>]{1,200}")
+# The years 1 to 9999, as datetime has them.
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
 _KINDS: Final = ("set", "same", "removed")
 _MARKED_PACK: Final = (
-    *("name", "code", "codec", "settings", "epoch", "head", "commits", "versions"),
+    *("name", "code", "codec", "settings", "epoch", "head", "commits", "retained", "versions"),
 )
 _MARKED_COMMIT: Final = ("name", "seq", "time", "by", "tags", "note", "changes", "pinned")
 _MARKED_VERSION: Final = (
@@ -74,6 +82,7 @@ def pack_row(
     epoch: int = 1,
     head: int = 0,
     commits: int = 0,
+    retained: int = 0,
     versions: int = 0,
 ) -> Row:
     """Return the row of a Backpack; see :data:`~backpack.archive.tables.PACKS`."""
@@ -85,6 +94,7 @@ def pack_row(
         "epoch": epoch,
         "head": head,
         "commits": commits,
+        "retained": retained,
         "versions": versions,
     }
     return _marked(row, _MARKED_PACK)
@@ -97,6 +107,18 @@ def check_pack(row: Mapping[str, Any]) -> None:
         CorruptError: It is not what was written.
     """
     _check_mark(row, _MARKED_PACK, f"what is known of {row['name']!r:.60}")
+    numbers = [row[each] for each in ("epoch", "head", "commits", "retained", "versions")]
+    texts = [row[each] for each in ("name", "code", "codec", "settings")]
+    if not (
+        all(type(each) is int and 0 <= each < _LARGEST for each in numbers)
+        and all(type(each) is str for each in texts)
+        and _CODE.fullmatch(row["code"])
+        and _CLASS.fullmatch(row["codec"])
+    ):
+        raise CorruptError(f"what is known of {row['name']!r:.60} was never written so")
+
+
+_FORMS: Final = frozenset(map(int, Form))
 
 
 def commit_row(name: str, logged: LoggedCommit) -> Row:
@@ -128,10 +150,14 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
     _check_mark(row, _MARKED_COMMIT, f"commit {row['seq']}")
     try:
         changes = tuple(
-            Change(_text(key), _KINDS[_whole(kind)], _whole(size))
+            Change(_name(key), _KINDS[_whole(kind)], _whole(size))
             for key, kind, size in ormsgpack.unpackb(row["changes"])
         )
-        tags = () if row["tags"] is None else tuple(map(_text, json.loads(row["tags"])))
+        tags = () if row["tags"] is None else tuple(map(_name, json.loads(row["tags"])))
+        if sorted({*tags}) != [*tags] or len({each.key for each in changes}) != len(changes):
+            raise ValueError("it has something twice, or not in order")
+        if not _FIRST_SECOND <= row["time"] <= _LAST_SECOND:
+            raise ValueError(f"it was made at {row['time']}")
         by, note = (None if row[each] is None else _text(row[each]) for each in ("by", "note"))
         commit = Commit(code, _whole(row["seq"]), float(row["time"]), changes, by, tags, note)
         return LoggedCommit(
@@ -141,8 +167,8 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
             _whole(row["accesses"]),
             _whole(row["last_access"]),
         )
-    except (ValueError, TypeError, IndexError) as error:
-        raise CorruptError(f"commit {row['seq']} in the archive is no commit: {error}") from None
+    except (ValueError, TypeError, IndexError, RecursionError) as error:
+        raise CorruptError(f"commit {row['seq']!r:.40} in the archive is none: {error}") from None
 
 
 def version_row(
@@ -182,7 +208,20 @@ def check_version(row: Mapping[str, Any]) -> None:
     Raises:
         CorruptError: It is not what was written.
     """
-    _check_mark(row, _MARKED_VERSION, f"the version of {row['key']!r:.60} that {row['seq']} set")
+    what = f"the version of {row['key']!r:.60} that {row['seq']!r:.40} set"
+    _check_mark(row, _MARKED_VERSION, what)
+    has_data = row["form"] in (Form.ALONE, Form.LEANING)
+    numbers = [row[each] for each in ("seq", "previous", "ground", "depth", "size")]
+    if not (
+        row["form"] in _FORMS
+        and isinstance(row["data"], bytes) == has_data
+        and (row["data"] is None) != has_data
+        and type(row["key"]) is str
+        and row["key"]
+        and type(row["born"]) is int
+        and all(type(each) is int and 0 <= each < _LARGEST for each in numbers)
+    ):
+        raise CorruptError(f"{what} in the archive was never written so")
 
 
 def reference_of(row: Mapping[str, Any]) -> Reference | None:
@@ -239,7 +278,16 @@ def _text(value: object) -> str:
     return value
 
 
+def _name(value: object) -> str:
+    text = _text(value)
+    if not text or not is_unicode(text):
+        raise ValueError("a name is empty, or no Unicode")
+    return text
+
+
 def _whole(value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"a whole number is wanted, not {type(value).__name__}")
+    if not 0 <= value < _LARGEST:
+        raise ValueError(f"{value} is out of range")
     return value

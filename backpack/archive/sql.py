@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, true, update
 
 from backpack.archive.database import Database, Sync, parsed
 from backpack.archive.log import Log
@@ -175,11 +175,26 @@ class SqlArchive:
 def _check(connection: Connection, database: Database, row: Row) -> None:
     """Refuse a log of which rows are missing."""
     check_pack(row)
-    for table, what in ((COMMITS, "commits"), (VERSIONS, "versions")):
-        query = select(func.count()).select_from(table).where(table.c.name == row["name"])
+    of_name = {table: table.c.name == row["name"] for table in (COMMITS, VERSIONS)}
+    for table, what, which in (
+        (COMMITS, "commits", true()),
+        (COMMITS, "retained", COMMITS.c.retained == true()),
+        (VERSIONS, "versions", true()),
+    ):
+        query = select(func.count()).select_from(table).where(of_name[table], which)
         found = connection.scalar(query)
         if found != row[what]:
             raise CorruptError(
                 f"{shown(row['name'])} in the archive {database.name} has {found} {what}, and "
                 f"{row[what]} were written"
+            )
+    for table in (COMMITS, VERSIONS):
+        ends = connection.execute(
+            select(func.min(table.c.seq), func.max(table.c.seq)).where(of_name[table])
+        ).one()
+        first, last = ends[0] or 1, ends[1] or 0
+        if first < 1 or last > row["head"] or (table is COMMITS and last != row["head"]):
+            raise CorruptError(
+                f"{shown(row['name'])} in the archive {database.name} does not end with commit "
+                f"{row['head']}"
             )

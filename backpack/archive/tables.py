@@ -62,8 +62,8 @@ ABOUT: Final = Table(
 )
 
 #: A row for each Backpack: the code of its commits; its settings, as JSON; the epoch, which is that
-#: of the last who opened it; the number of its newest commit, and how many commits and versions
-#: there are.
+#: of the last who opened it; the number of its newest commit, and how many commits there are, how
+#: many of them are retained, and how many versions there are.
 PACKS: Final = Table(
     "backpack_packs",
     TABLES,
@@ -74,6 +74,7 @@ PACKS: Final = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("head", BigInteger, nullable=False),
     Column("commits", BigInteger, nullable=False),
+    Column("retained", BigInteger, nullable=False),
     Column("versions", BigInteger, nullable=False),
     Column("mark", LargeBinary, nullable=False),
 )
