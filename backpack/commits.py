@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backpack.names import Names
 
 __all__ = [
+    "KINDS",
     "NOTHING",
     "Columns",
     "Commits",
@@ -40,7 +41,7 @@ Known: TypeAlias = "tuple[str, int, float, str | None, int, int, str | None, Rem
 Kind: TypeAlias = Literal["set", "same", "removed"]
 
 #: What a commit did to a key, by the number that stands for it.
-_KINDS: Final[tuple[Kind, ...]] = ("set", "same", "removed")
+KINDS: Final[tuple[Kind, ...]] = ("set", "same", "removed")
 _SAME: Final = 1
 #: The number that stands for no name.
 _NOBODY: Final = -1
@@ -271,7 +272,7 @@ def row_of(commit: Commit, number_of: Callable[[str], int]) -> Row:
     key, kind, size = _NOBODY, _SAME, 0
     if len(commit.changes) == 1:
         change = commit.changes[0]
-        key, kind, size = number_of(change.key), _KINDS.index(change.kind), change.size
+        key, kind, size = number_of(change.key), KINDS.index(change.kind), change.size
     by = _NOBODY if commit.by is None else number_of(commit.by)
     return Row(commit.seq, commit.timestamp, commit.seq, 0, key, kind, size, by)
 
@@ -291,7 +292,7 @@ def known_of_record(commit: Commit) -> Known:
     key, kind, size = None, _SAME, 0
     if len(commit.changes) == 1:
         change = commit.changes[0]
-        key, kind, size = change.key, _KINDS.index(change.kind), change.size
+        key, kind, size = change.key, KINDS.index(change.kind), change.size
     return commit.origin, commit.seq, commit.timestamp, key, kind, size, commit.by, seen
 
 
@@ -299,7 +300,7 @@ def record_of(known: Known) -> Commit:
     """Return a commit's record, made of what is known of it."""
     origin, seq, timestamp, key, kind, size, by, remarks = known
     # One of several changes, or none, has no key in its row: its remarks tell them.
-    changes = () if key is None else (Change(key, _KINDS[kind], size),)
+    changes = () if key is None else (Change(key, KINDS[kind], size),)
     if remarks is None:
         return Commit(origin, seq, timestamp, changes, by)
     several = changes if remarks.changes is None else remarks.changes

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve
 
@@ -39,6 +39,7 @@ from backpack.relief import make_room
 from backpack.resume import restore
 from backpack.scribe import Scribe
 from backpack.store import Store
+from backpack.units import FIRST_SECOND, LAST_SECOND
 from backpack.wording import described
 
 if TYPE_CHECKING:
@@ -51,10 +52,6 @@ if TYPE_CHECKING:
     from backpack.settings import Settings
 
 __all__ = ["Engine", "Staged"]
-
-# The years 1 to 9999, as datetime has them.
-_FIRST_SECOND: Final = -62_135_596_800
-_LAST_SECOND: Final = 253_402_300_799
 
 
 @define
@@ -126,9 +123,8 @@ class Engine:
             BudgetError: What is retained does not fit, and nothing of it is given up.
             PolicyError: A policy failed.
         """
-        restore(self.history, log, self.store, progress)
-        if self.scribe is not None and log.head:
-            # Its newest commit may have been given up for one that never came.
+        is_given_up = restore(self.history, log, self.store, progress)
+        if is_given_up and self.scribe is not None:
             self.scribe.log.retain(log.head)
         self._apply(Proposal())
 
@@ -317,7 +313,7 @@ class Engine:
         if clock is time.time:
             return clock()  # It needs neither a fence nor a check.
         now = self.guard.ask(clock, lambda _: clock(), None)
-        if type(now) not in (int, float) or not _FIRST_SECOND <= now <= _LAST_SECOND:
+        if type(now) not in (int, float) or not FIRST_SECOND <= now <= LAST_SECOND:
             raise PolicyError(
                 f"the clock must tell seconds since the epoch, as a number between the years 1 "
                 f"and 9999, not {described(now)}",

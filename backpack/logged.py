@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from backpack.protocols import ReadableLog
     from backpack.records import Commit, Reference
 
-__all__ = ["Entered", "LoggedCommit", "LoggedVersion", "Read", "Saved", "logged_again"]
+__all__ = [
+    "Entered",
+    "LoggedCommit",
+    "LoggedVersion",
+    "Read",
+    "Saved",
+    "is_left_out",
+    "logged_again",
+]
 
 
 @frozen
@@ -123,6 +131,11 @@ class Saved:
     count: int
 
 
+def is_left_out(reference: Reference | None) -> bool:
+    """Whether nothing can lean on a value: history leaves it out, and so does the log."""
+    return reference is not None and not reference.spilled
+
+
 def logged_again(log: ReadableLog) -> Iterator[LoggedVersion]:
     """Iterate over the versions in a log, as they are entered into another."""
     key, base, base_seq = None, None, 0
@@ -139,5 +152,4 @@ def logged_again(log: ReadableLog) -> Iterator[LoggedVersion]:
             base_seq,
             each.born,
         )
-        is_left_out = each.reference is not None and not each.reference.spilled
-        base, base_seq = (None if is_left_out else each.encoded), each.seq
+        base, base_seq = (None if is_left_out(each.reference) else each.encoded), each.seq

@@ -37,7 +37,7 @@ def restore(
     log: ReadableLog,
     store: Store,
     progress: Callable[[int], None] | None = None,
-) -> None:
+) -> bool:
     """Make an empty history what a log says.
 
     Args:
@@ -46,6 +46,10 @@ def restore(
         store: Turns versions into what history holds of them.
         progress: Told how many versions are done.
 
+    Returns:
+        Whether the log has the newest commit for one that was given up: whoever wrote it stopped
+        when that was given up for one that never came. It is retained all the same.
+
     Raises:
         ArchiveError: The log cannot be read.
         CorruptError: Something of it is missing, or not as it was written.
@@ -53,10 +57,10 @@ def restore(
     """
     history.made = log.head
     if not log.head:
-        return
+        return False
     retained = list(log.commits(retained=True, newest_first=False))
-    if not retained or retained[-1].commit.seq != log.head:
-        # Whoever wrote it stopped when its newest commit was given up for one that is not there.
+    is_given_up = not retained or retained[-1].commit.seq != log.head
+    if is_given_up:
         newest = log.commit_at(log.head)
         if newest is None:
             raise CorruptError(f"the log has no commit {log.head}, which should be its newest")
@@ -74,6 +78,7 @@ def restore(
     builder.enter(retained)
     history.current = _in_order(builder.current, log)
     history.history_bytes = recount(history)
+    return is_given_up
 
 
 class _Builder:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from backpack.codec.layout import class_name
 from backpack.entries import Entry
 from backpack.history import Current
-from backpack.logged import LoggedCommit, LoggedVersion, Saved, logged_again
+from backpack.logged import LoggedVersion, Saved, is_left_out, logged_again
 from backpack.records import Reference
 from backpack.registry import AXES
+from backpack.scribe import logged_at
 from backpack.strategies import describe
 
 if TYPE_CHECKING:
@@ -37,21 +38,6 @@ def settings_of(settings: Settings) -> str:
     )
 
 
-def commits_of(history: History) -> list[LoggedCommit]:
-    """Return the retained commits, in order."""
-    commits = history.commits
-    columns = commits.columns
-    return [
-        LoggedCommit(
-            commits[index],
-            pinned=bool(columns.pinned[index]),
-            accesses=columns.accesses[index],
-            last_access=columns.last_access[index],
-        )
-        for index in range(len(commits))
-    ]
-
-
 def versions_of(
     history: History, store: Store, log: CommitLog | None = None
 ) -> Iterator[LoggedVersion]:
@@ -72,7 +58,7 @@ def versions_of(
             yield LoggedVersion(
                 key, seq, encoded, size, reference, base, base_seq, places.get(key, 0)
             )
-            base, base_seq = (None if reference else encoded), seq
+            base, base_seq = (None if is_left_out(reference) else encoded), seq
         current = history.current.get(key)
         if current is not None:
             yield LoggedVersion(
@@ -96,7 +82,8 @@ def saved(engine: Engine, *, archived: bool) -> Saved:
     """
     history, scribe = engine.history, engine.scribe
     log = None if scribe is None else scribe.log
-    commits, versions = commits_of(history), versions_of(history, engine.store, log)
+    commits = [logged_at(history.commits, index) for index in range(len(history.commits))]
+    versions = versions_of(history, engine.store, log)
     if archived and scribe is not None:
         newer = [each for each in commits if each.commit.seq > scribe.log.head]
         commits = [*scribe.log.commits(newest_first=False), *newer]

@@ -16,12 +16,13 @@ from attrs import evolve, frozen
 from backpack.commits import record_of
 from backpack.entries import Entry
 from backpack.history import Current
-from backpack.logged import Entered, LoggedCommit, LoggedVersion
+from backpack.logged import Entered, LoggedCommit, LoggedVersion, is_left_out
 from backpack.records import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from backpack.commits import Commits
     from backpack.history import History
     from backpack.proposal import Proposal
     from backpack.protocols import CommitLog
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from backpack.relief import Room
     from backpack.store import Store
 
-__all__ = ["Scribe"]
+__all__ = ["Scribe", "logged_at"]
 
 #: Encoded bytes of versions that are kept at hand for the next ones to lean on.
 _AT_HAND = 4 * 1024 * 1024
@@ -172,7 +173,7 @@ class Scribe:
             seq += 1
             for key in self._history.commits.own(self._index_of(seq)):
                 _, version = self._history.version_at(key, seq)
-                if isinstance(version, Reference) and not version.spilled:
+                if isinstance(version, Reference) and is_left_out(version):
                     until = max(until, self._superseded_at(key, seq))
         return until
 
@@ -197,17 +198,7 @@ class Scribe:
 
     def _logged(self, seq: int, *, retained: bool) -> LoggedCommit:
         """Return a retained commit as it is logged."""
-        commits = self._history.commits
-        index = commits.find(seq)
-        assert index is not None, "what is not in the log is retained"  # noqa: S101
-        columns = commits.columns
-        return LoggedCommit(
-            commits[index],
-            retained,
-            bool(columns.pinned[index]),
-            columns.accesses[index],
-            columns.last_access[index],
-        )
+        return logged_at(self._history.commits, self._index_of(seq), retained=retained)
 
     def _amended(
         self, seq: int, tags: tuple[str, ...], *, pinned: bool
@@ -222,8 +213,7 @@ class Scribe:
             (step.key, before.seq, seq)
             for step in proposal.steps
             if (before := self._history.current.get(step.key)) is not None
-            and before.reference is not None
-            and not before.reference.spilled
+            and is_left_out(before.reference)
         ]
 
     def _arriving(self, proposal: Proposal) -> Iterator[LoggedVersion]:
@@ -236,7 +226,7 @@ class Scribe:
                 yield LoggedVersion(step.key, commit.seq, None)
                 continue
             base, base_seq = None, 0
-            if before is not None and not _is_left_out(before.reference):
+            if before is not None and not is_left_out(before.reference):
                 base, base_seq = before.encoded, before.seq
             yield LoggedVersion(
                 step.key,
@@ -266,7 +256,7 @@ class Scribe:
                 base_seq, base = before if before is not None else (0, None)
                 yield LoggedVersion(key, seq, encoded, change.size, reference, base, base_seq)
                 last.pop(key, None)
-                if encoded is not None and not _is_left_out(reference):
+                if encoded is not None and not is_left_out(reference):
                     at_hand += len(encoded)
                     if at_hand > _AT_HAND:
                         last.clear()
@@ -292,6 +282,13 @@ class Scribe:
         return None
 
 
-def _is_left_out(reference: Reference | None) -> bool:
-    """Whether nothing can lean on a value: history leaves it out, and so will the log."""
-    return reference is not None and not reference.spilled
+def logged_at(commits: Commits, index: int, *, retained: bool = True) -> LoggedCommit:
+    """Return the commit at an index as it is logged."""
+    columns = commits.columns
+    return LoggedCommit(
+        commits[index],
+        retained,
+        bool(columns.pinned[index]),
+        columns.accesses[index],
+        columns.last_access[index],
+    )

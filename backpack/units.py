@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Final
 
 from backpack.errors import ConfigError
 from backpack.wording import shown
 
-__all__ = ["format_size", "parse_size"]
+__all__ = ["FIRST_SECOND", "LAST_SECOND", "format_size", "parse_size"]
+
+#: The years 1 to 9999, in seconds since the epoch, as datetime has them.
+FIRST_SECOND: Final = -62_135_596_800
+LAST_SECOND: Final = 253_402_300_799
 
 _BINARY = {"kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
 _DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from attrs import define
@@ -260,10 +261,16 @@ class Log(LogReader):
     def _settle(self) -> None:
         """Take back what was not acknowledged, so that nobody reads it."""
         if self._doubtful:
-            with self.database.telling("cannot be written"):
-                self._begin()
-                self.database.commit()
-                self._doubtful.clear()
+            with self._changing():
+                pass
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """Write what a block writes, in a transaction of its own."""
+        with self.database.telling("cannot be written"):
+            yield self._begin()
+            self.database.commit()
+            self._doubtful.clear()
 
     def _begin(self) -> Connection:
         """Begin to write, if nobody else has opened the log; take back what is in doubt."""
@@ -293,17 +300,10 @@ class Log(LogReader):
         Raises:
             ArchiveError: It cannot be written.
         """
-        with self.database.telling("cannot be written"):
-            connection = self._begin()
-            place = (COMMITS.c.name == self.name, COMMITS.c.seq == seq)
-            if not connection.scalar(select(COMMITS.c.retained).where(*place)):
-                self._set_retained(connection, [seq], is_retained=True)
-                self._move(connection, self.head, 0, 1, 0)
-                self.database.commit()
-                self._row = self._next_row
-            else:
-                self.database.commit()
-            self._doubtful.clear()
+        with self._changing() as connection:
+            self._set_retained(connection, [seq], is_retained=True)
+            self._move(connection, self.head, 0, 1, 0)
+        self._row = self._next_row
 
     def keep_accesses(self, accesses: Iterable[tuple[int, int, int]]) -> None:
         """Write down how often commits were looked at: their numbers, how often, when last.
@@ -316,11 +316,8 @@ class Log(LogReader):
             for seq, times, last in accesses
         ]
         if rows:
-            with self.database.telling("cannot be written"):
-                connection = self._begin()
+            with self._changing() as connection:
                 connection.execute(_UPDATE_ACCESSES, rows)
-                self.database.commit()
-                self._doubtful.clear()
 
 
 def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:

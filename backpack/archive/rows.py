@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ormsgpack
 
+from backpack.commits import KINDS
 from backpack.errors import CorruptError
 from backpack.logged import LoggedCommit
 from backpack.records import Change, Commit, Reference
 from backpack.unicode import is_unicode
+from backpack.units import FIRST_SECOND, LAST_SECOND
 
 if TYPE_CHECKING:
     from sqlalchemy import Row as Fetched
@@ -41,10 +43,6 @@ Row = dict[str, Any]
 _LARGEST: Final = 2**62
 _CODE: Final = re.compile(r"[a-z][0-9a-z]{1,15}", re.ASCII)
 _CLASS: Final = re.compile(r"[\w.<>]{1,200}:[\w.<>]{1,200}")
-# The years 1 to 9999, as datetime has them.
-_FIRST_SECOND: Final = -62_135_596_800
-_LAST_SECOND: Final = 253_402_300_799
-_KINDS: Final = ("set", "same", "removed")
 _MARKED_PACK: Final = (
     *("name", "code", "codec", "settings", "epoch", "head", "commits", "retained", "versions"),
 )
@@ -66,6 +64,9 @@ class Form(IntEnum):
     LEANING = 2
     #: Nothing: history left the value out.
     LEFT_OUT = 3
+
+
+_FORMS: Final = frozenset(map(int, Form))
 
 
 def as_row(found: Fetched[Any]) -> Row:
@@ -118,13 +119,10 @@ def check_pack(row: Mapping[str, Any]) -> None:
         raise CorruptError(f"what is known of {row['name']!r:.60} was never written so")
 
 
-_FORMS: Final = frozenset(map(int, Form))
-
-
 def commit_row(name: str, logged: LoggedCommit) -> Row:
     """Return the row of a commit."""
     commit = logged.commit
-    changes = [[each.key, _KINDS.index(each.kind), each.size] for each in commit.changes]
+    changes = [[each.key, KINDS.index(each.kind), each.size] for each in commit.changes]
     row = {
         "name": name,
         "seq": commit.seq,
@@ -150,13 +148,13 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
     _check_mark(row, _MARKED_COMMIT, f"commit {row['seq']}")
     try:
         changes = tuple(
-            Change(_name(key), _KINDS[_whole(kind)], _whole(size))
+            Change(_name(key), KINDS[_whole(kind)], _whole(size))
             for key, kind, size in ormsgpack.unpackb(row["changes"])
         )
         tags = () if row["tags"] is None else tuple(map(_name, json.loads(row["tags"])))
         if sorted({*tags}) != [*tags] or len({each.key for each in changes}) != len(changes):
             raise ValueError("it has something twice, or not in order")
-        if not _FIRST_SECOND <= row["time"] <= _LAST_SECOND:
+        if not FIRST_SECOND <= row["time"] <= LAST_SECOND:
             raise ValueError(f"it was made at {row['time']}")
         by, note = (None if row[each] is None else _text(row[each]) for each in ("by", "note"))
         commit = Commit(code, _whole(row["seq"]), float(row["time"]), changes, by, tags, note)
@@ -258,7 +256,7 @@ def _marked(row: Row, names: tuple[str, ...]) -> Row:
 
 
 def _mark(row: Mapping[str, Any], names: tuple[str, ...]) -> bytes:
-    """Return the BLAKE2b-64 of what a row says; sizes of any length are texts."""
+    """Return the BLAKE2b-64 of what a row says."""
     values = [row[each] for each in names]
     return blake2b(ormsgpack.packb(values), digest_size=8).digest()
 
