@@ -54,7 +54,7 @@ class LoggedVersion:
         reference: What history has in its place, once it is superseded; None keeps the value.
         base: The encoded bytes of a version before, where they are at hand.
         base_seq: The number of the commit that set that.
-        born: Where the key stands among others, if that is not told by when it was first set.
+        born: Where the key stands among others; 0 if that is told by when it was first set.
     """
 
     key: str
@@ -97,7 +97,7 @@ class Read:
         encoded: Its encoded bytes; None where the key was removed, or history left them out.
         size: Bytes, as the sizing policy measured it.
         reference: What history has in their place, if it leaves them out.
-        born: The number of the commit from which on the key has existed.
+        born: Where the key stands among others: those that were there before have less.
     """
 
     key: str

@@ -7,7 +7,7 @@ that takes more than the budget, commits are given up as ever: they stay in the 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from backpack.history import TOMBSTONE, Chain, Current
 from backpack.records import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from backpack.history import Held, History
     from backpack.logged import LoggedCommit, Read
@@ -76,7 +76,7 @@ def restore(
     if before is not None:
         builder.add(before, None)
     builder.enter(retained)
-    history.current = _in_order(builder.current, log)
+    history.current = builder.in_order()
     history.history_bytes = recount(history)
     return is_given_up
 
@@ -88,16 +88,13 @@ class _Builder:
         history: The history.
         store: Turns versions into what history holds of them.
         retained: The numbers of the retained commits, ascending.
-
-    Attributes:
-        current: The newest version of each key that exists, and where it was read from.
     """
 
     def __init__(self, history: History, store: Store, retained: Sequence[int]) -> None:
-        self.current: dict[str, tuple[Current, int]] = {}
         self._history = history
         self._store = store
         self._retained = retained
+        self._current: dict[str, tuple[Current, int]] = {}
         self._inherited: list[tuple[int, str]] = []
         self._chain = Chain()
 
@@ -148,12 +145,17 @@ class _Builder:
             history.commits.heirs.append(seq)
             history.commits.inherited.append(history.names.interned(key))
 
+    def in_order(self) -> dict[str, Current]:
+        """Return the current versions in the order in which their keys were first packed."""
+        current = self._current
+        return {key: current[key][0] for key in sorted(current, key=lambda key: current[key][1])}
+
     def _stand(self, read: Read) -> None:
         """Take the newest version of a key, which has not been removed."""
         if read.encoded is None:
             raise CorruptError(f"the log has lost the current value of {read.key!r:.60}")
         current = Current(read.seq, read.encoded, read.size, read.reference)
-        self.current[read.key] = current, read.born
+        self._current[read.key] = current, read.born
         self._history.current_bytes += len(read.encoded)
 
     def _hold(self, read: Read) -> None:
@@ -192,21 +194,3 @@ class _Builder:
 
     def _draft(self) -> Draft:
         return Draft(self._history.marks, Workshop(self._store))
-
-
-def _in_order(current: Mapping[str, tuple[Current, int]], log: ReadableLog) -> dict[str, Current]:
-    """Return the current versions in the order in which their keys were first packed."""
-    together: defaultdict[int, list[str]] = defaultdict(list)
-    for key, (_, born) in current.items():
-        together[born].append(key)
-    ordered: dict[str, Current] = {}
-    for born in sorted(together):
-        keys = together[born]
-        if len(keys) > 1:
-            logged = log.commit_at(born)
-            if logged is not None:
-                place = {key: number for number, key in enumerate(logged.commit.keys)}
-                keys.sort(key=lambda key: place.get(key, 0))
-        for key in keys:
-            ordered[key] = current[key][0]
-    return ordered

@@ -38,6 +38,8 @@ __all__ = ["Log"]
 _WORTH: Final = 2
 #: So many keys are known by their last version; of others it is looked up.
 _ENDS: Final = 4096
+#: So many keys of one commit have places of their own among all keys.
+_PLACES: Final = 2**20
 #: So many rows, and so many bytes, are written at a time.
 _PORTION: Final = 500
 _PORTION_BYTES: Final = 2 * 1024 * 1024
@@ -209,13 +211,15 @@ class Log(LogReader):
         self, connection: Connection, versions: Iterable[LoggedVersion], ends: dict[str, _End]
     ) -> Iterator[Row]:
         """Iterate over the rows of new versions, each leaning on the one before if it can."""
+        seq, place = 0, 0
         for each in versions:
+            seq, place = each.seq, place + 1 if each.seq == seq else 0
             end = ends.get(each.key) or self._ends.get(each.key) or self._end(connection, each.key)
-            row = self._version_row(each, end)
+            row = self._version_row(each, end, seq * _PLACES + place)
             ends[each.key] = _End(each.seq, row["ground"], row["depth"], row["born"])
             yield row
 
-    def _version_row(self, version: LoggedVersion, end: _End) -> Row:
+    def _version_row(self, version: LoggedVersion, end: _End, born: int) -> Row:
         key, seq, encoded, base = version.key, version.seq, version.encoded, version.base
         form, ground, depth, data = Form.ALONE, seq, 0, None
         if encoded is None:
@@ -236,7 +240,7 @@ class Log(LogReader):
             previous=end.seq,
             ground=ground,
             depth=depth,
-            born=0 if form is Form.REMOVED else version.born or end.born or seq,
+            born=0 if form is Form.REMOVED else version.born or end.born or born,
             size=version.size,
             reference=version.reference,
             data=data,

@@ -210,7 +210,7 @@ class LogReader:
             select(VERSIONS.c.key)
             .join(newest, (VERSIONS.c.key == newest.c.key) & (VERSIONS.c.seq == newest.c.seq))
             .where(VERSIONS.c.name == self.name, VERSIONS.c.form != int(Form.REMOVED))
-            .order_by(VERSIONS.c.born, VERSIONS.c.seq)
+            .order_by(VERSIONS.c.born)
         )
         with self.database.telling("cannot be read"):
             return list(self.database.connection.scalars(query))

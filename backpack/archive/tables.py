@@ -98,8 +98,8 @@ COMMITS: Final = Table(
 )
 
 #: A row for each version: what it is, the one before it, the nearest one before or itself that
-#: stands alone and how many lie between, the commit from which on the key has existed, the size as
-#: it was measured, what history has in its place, if it leaves the value out, and the encoded bytes
+#: stands alone and how many lie between, where the key stands among others, the size as it was
+#: measured, what history has in its place, if it leaves the value out, and the encoded bytes
 #: as what they differ in from the one before.
 VERSIONS: Final = Table(
     "backpack_versions",
