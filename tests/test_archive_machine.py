@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
+    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -72,12 +73,20 @@ class Archived(RuleBasedStateMachine):
         storage=st.sampled_from(sorted(STORAGE)),
         budget=st.sampled_from([6144, 8192, 16384]),
         spills=st.booleans(),
+        kept=st.sampled_from(
+            [{}, {}, {"max_commits": 0}, {"max_commits": 40}, {"max_age": 30}, {"max_size": 65536}]
+        ),
     )
-    def begin(self, write: str, storage: str, budget: int, spills: bool) -> None:
+    def begin(
+        self, write: str, storage: str, budget: int, spills: bool, kept: dict[str, Any]
+    ) -> None:
         """Begin it."""
-        self.archive = SqlArchive(f"sqlite:///{self.folder}/archive.db", write=write)
+        self.archive = SqlArchive(f"sqlite:///{self.folder}/archive.db", write=write, **kept)
         self.settings = settings(
-            max_history_size=budget, storage=STORAGE[storage](), pruning=PRUNING[self.pruning]()
+            max_history_size=budget,
+            storage=STORAGE[storage](),
+            pruning=PRUNING[self.pruning](),
+            clock=lambda: float(len(self.past.commits)),
         )
         if spills:
             self.settings["reference"] = Spill(LIMIT)
@@ -120,26 +129,28 @@ class Archived(RuleBasedStateMachine):
     @rule(at=commits, tag=st.sampled_from(["t", "u"]), pin=st.booleans())
     def mark(self, at: int, tag: str, pin: bool) -> None:
         """Tag, untag, pin or unpin a commit, wherever it is."""
-        commit = self.past.commits[at % len(self.past.commits)]
+        commit = self.past.kept[at % len(self.past.kept)]
         change = self.backpack.untag if tag in commit.tags else self.backpack.tag
         try:
             self.past.retag(change(commit, tag))
         except BudgetError:
             event("refused")
+        self.past.notice(self.backpack)
+        if commit.seq in self.past.gone:  # Without a tag, it need not stay.
+            return
         if pin and len(self.past.pinned) < 3:
             self.backpack.pin(commit)
             self.past.pinned.add(commit.seq)
         else:
-            for seq in self.past.pinned:
-                self.backpack.unpin(f"{seq}-{self.backpack.code}")
-            self.past.pinned.clear()
+            while self.past.pinned:
+                self.backpack.unpin(f"{self.past.pinned.pop()}-{self.backpack.code}")
 
     @precondition(lambda self: self.past.commits)
     @rule(at=commits, other=commits)
     def look_back(self, at: int, other: int) -> None:
         """Look at two commits, what is between them, and who changed a key."""
-        past, count = self.past, len(self.past.commits)
-        first, second = at % count + 1, other % count + 1
+        past, kept = self.past, self.past.kept
+        first, second = (kept[each % len(kept)].seq for each in (at, other))
         past.check_at(self.backpack, first)
         past.check_at(self.backpack, second)
         diff = self.backpack.diff(past.commits[first - 1], past.commits[second - 1])
@@ -150,14 +161,14 @@ class Archived(RuleBasedStateMachine):
             key for key in before.keys() & after.keys() if before[key] != after[key]
         }
         for key in before.keys() | after.keys():
-            changing = [each for each in past.commits[::-1] if key in each.keys]
+            changing = [each for each in kept[::-1] if key in each.keys]
             assert changing == self.backpack.history(key)
 
     @precondition(lambda self: self.past.commits)
     @rule(at=commits)
     def roll_back(self, at: int) -> None:
         """Make an old state the current one again, where all of it is there."""
-        seq = at % len(self.past.commits) + 1
+        seq = self.past.kept[at % len(self.past.kept)].seq
         snapshot = self.backpack.snapshot(f"{seq}-{self.backpack.code}")
         if any(type(value).__name__ == "Unavailable" for value in snapshot.to_dict().values()):
             return
@@ -170,6 +181,32 @@ class Archived(RuleBasedStateMachine):
             return
         # Keys that come back are behind the others, in no particular order.
         self.past.record(commit, {key: state[key] for key in self.backpack})
+
+    @invariant()
+    def notice(self) -> None:
+        """The archive has removed nothing but the oldest that was over its limits."""
+        if hasattr(self, "backpack"):
+            before = len(self.past.gone)
+            self.past.notice(self.backpack)
+            self.check_limits(removed=len(self.past.gone) - before)
+
+    def check_limits(self, *, removed: int) -> None:
+        """What is kept is within the limits, and no more was removed than had to be."""
+        archive, past = self.archive, self.past
+        assert not past.gone or archive.retention.is_limited
+        left = past.removable(self.backpack) - past.gone
+        if archive.max_commits is not None:
+            assert len(left) <= archive.max_commits
+            assert not removed or len(left) >= archive.max_commits * 15 // 16
+        if archive.max_age is not None:
+            scribe = self.backpack._engine.scribe
+            head = 0 if scribe is None else scribe.log.head
+            newest = past.commits[head - 1].timestamp if head else 0.0
+            ages = {seq: newest - past.commits[seq - 1].timestamp for seq in left | past.gone}
+            assert all(ages[seq] <= archive.max_age * 17 / 16 for seq in left)
+            assert all(ages[seq] > archive.max_age for seq in past.gone)
+        if archive.max_size is not None and left:
+            assert (self.folder / "archive.db").stat().st_size <= archive.max_size
 
     @rule()
     def restart(self) -> None:
@@ -193,6 +230,7 @@ class Archived(RuleBasedStateMachine):
         code = self.backpack.code
         self.backpack = Backpack.open(self.archive, "it", **self.settings)
         assert code == self.backpack.code or not self.past.commits
+        self.past.notice(self.backpack)
         self.past.check(self.backpack)
 
     def teardown(self) -> None:
@@ -202,6 +240,16 @@ class Archived(RuleBasedStateMachine):
             event(f"commits: {len(self.past.commits) // 20 * 20}")
             self.backpack.close()
         shutil.rmtree(self.folder)
+
+
+@pytest.fixture(autouse=True)
+def no_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail where removing what is over the limits fails: that is logged, and hurts nobody."""
+
+    def tell(*_: object, **fields: object) -> None:
+        pytest.fail(f"not tidied: {fields}")
+
+    monkeypatch.setattr("backpack.archive.log.tell", tell)
 
 
 @pytest.mark.parametrize("pruning", PRUNING)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpack.errors import ConfigError
-from backpack.units import format_size, parse_size
+from backpack.units import format_size, parse_duration, parse_size
 
 UNITS = {
     "": 1,
@@ -163,3 +163,25 @@ def test_refusal(value: int | str, message: str) -> None:
         parse_size(value, field="max_value_size")
 
     assert f"max_value_size: {message}" == str(caught.value)
+
+
+@given(
+    amount=st.integers(1, 10**4),
+    unit=st.sampled_from([("s", 1), ("min", 60), ("h", 3600), ("Days", 86_400), ("w", 604_800)]),
+    space=st.sampled_from(["", " "]),
+)
+def test_durations_multiply(amount: int, unit: tuple[str, int], space: str) -> None:
+    """An amount of a unit is that many seconds."""
+    assert amount * unit[1] == parse_duration(f"{amount}{space}{unit[0]}")
+    assert float(amount) == parse_duration(amount) == parse_duration(str(amount))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "1 month", "-1 s", "0 h", 0, -1.5, True, float("nan"), float("inf"), 10**400, "9" * 300],
+)
+def test_what_is_no_duration_is_refused(value: float | str) -> None:
+    """In words that say what is one."""
+    message = r"^max_age: .* is not a duration; write a number of seconds above 0, or a number and"
+    with pytest.raises(ConfigError, match=message):
+        parse_duration(value, field="max_age")

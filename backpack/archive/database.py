@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from backpack.archive.tables import ABOUT, SCHEMA, TABLES
+from backpack.archive.tables import ABOUT, COMMITS, SCHEMA, TABLES, VERSIONS
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
 from backpack.unicode import is_unicode
 from backpack.wording import one_line, shown
@@ -39,6 +39,10 @@ _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _APPLICATION: Final = 0x4261636B
 #: Nothing in an archive is longer, in bytes; a file that says otherwise is not believed.
 _LONGEST: Final = 1_000_000_000
+#: So many bytes of a row on a server are besides what a commit changed, or a version's data.
+_ROW: Final = 200
+#: What is kept of the write-ahead log of an SQLite file, in bytes, once it is in the file.
+_JOURNAL: Final = 4 * 1024 * 1024
 _SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
@@ -115,6 +119,7 @@ class Database:
         self._engine = self._made()
         self._connection: Connection | None = None
         self._is_open = True
+        self._is_reading = False
         self._is_writing = False
         self._is_locked = False
         self._locks: dict[str, FileLock | None] = {}
@@ -146,7 +151,7 @@ class Database:
     def drop(self) -> None:
         """Close the connection, whatever state it is in."""
         connection, self._connection = self._connection, None
-        self._is_writing = self._is_locked = False
+        self._is_reading = self._is_writing = self._is_locked = False
         if connection is not None:
             with suppress(SQLAlchemyError, sqlite3.Error):
                 connection.invalidate()
@@ -180,12 +185,24 @@ class Database:
     @contextmanager
     def reading(self, what: str = "cannot be read") -> Iterator[Connection]:
         """Read in one transaction: what is read is of one moment."""
+        if self._is_reading:
+            with self.telling(what):
+                yield self.connection
+            return
         with self.telling(what):
+            connection = self.begin_reading()
+            yield connection
+            connection.exec_driver_sql("COMMIT")
+            self._is_reading = False
+
+    def begin_reading(self) -> Connection:
+        """Read from here on what is there at this moment, until the connection is closed."""
+        with self.telling("cannot be read"):
             connection = self.connection
             begin = "BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
             connection.exec_driver_sql(begin)
-            yield connection
-            connection.exec_driver_sql("COMMIT")
+            self._is_reading = True
+        return connection
 
     def begin(self) -> Connection:
         """Begin to write. Whoever calls this has to commit, or to drop the connection."""
@@ -205,6 +222,34 @@ class Database:
         """Make durable what was written since :meth:`begin`."""
         self.connection.exec_driver_sql("COMMIT")
         self._is_writing = False
+
+    def size(self, name: str) -> int:
+        """Return how many bytes are in use: of an SQLite file, or of a name's rows on a server."""
+        connection = self.connection
+        if self.is_sqlite:
+            pages, free, size = (
+                connection.exec_driver_sql(f"PRAGMA {each}").scalar_one()
+                for each in ("page_count", "freelist_count", "page_size")
+            )
+            return int(pages - free) * int(size)
+        return sum(
+            connection.scalar(
+                select(
+                    func.coalesce(func.sum(func.pg_column_size(data)) + _ROW * func.count(), 0)
+                ).where(table.c.name == name)
+            )
+            for table, data in ((COMMITS, COMMITS.c.changes), (VERSIONS, VERSIONS.c.data))
+        )
+
+    def shrink(self) -> None:
+        """Give what is free in an SQLite file back to the system; a server sees to it itself.
+
+        Not within a transaction.
+        """
+        if self.is_sqlite:
+            raw: Any = self.connection.connection.driver_connection
+            # Executed as a statement, it would give back one page and stop.
+            raw.executescript("PRAGMA incremental_vacuum")
 
     def hold(self, name: str) -> None:
         """Be the one writer of a name, until it is closed or the process ends.
@@ -286,6 +331,7 @@ class Database:
             "trusted_schema": "OFF",
             "cell_size_check": "ON",
             "mmap_size": "0",
+            "journal_size_limit": f"{_JOURNAL}",
             "synchronous": "OFF" if self._single_file else _SYNCHRONOUS[self._sync],
         }
         for name, value in settings.items():

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import define, frozen
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from backpack.archive.counts import check_counts, counted
 from backpack.archive.reading import SPAN, LogReader
+from backpack.archive.retention import Retention
 from backpack.archive.rows import (
     Form,
     Row,
@@ -21,8 +23,10 @@ from backpack.archive.rows import (
     reference_of,
     version_row,
 )
+from backpack.archive.sweep import Sweeper
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
-from backpack.errors import StaleWriter
+from backpack.errors import ArchiveError, CorruptError, StaleWriter
+from backpack.events import log as tell
 from backpack.records import SupersededVersion
 from backpack.wording import shown
 
@@ -67,6 +71,11 @@ _INSERT_COMMITS: Final = insert(COMMITS)
 _INSERT_VERSIONS: Final = insert(VERSIONS)
 
 
+#: So many bytes are taken by a row, besides what it holds.
+_ROW: Final = 200
+_ALL: Final = Retention()
+
+
 @define
 class _End:
     """The last version of a key: what the next one leans on, and how far from the ground it is."""
@@ -77,23 +86,33 @@ class _End:
     born: int
 
 
+@frozen(eq=False)
+class _Try:
+    """What was to be made durable, if it was entered, and the row that says so."""
+
+    entered: Entered | None
+    row: Row
+
+
 class Log(LogReader):
     """One Backpack's log, open to be written.
 
     Args:
         database: The database of the archive.
         row: The Backpack's row in it; it has the writer's epoch.
+        retention: How much of it is kept.
 
-    Attributes:
-        done: What was made durable last.
     """
 
-    def __init__(self, database: Database, row: Row) -> None:
+    # What is known to be durable is what the row says. It is replaced in one step: whatever
+    # interrupts that, a write was made durable and everything follows from it, or it was not.
+
+    def __init__(self, database: Database, row: Row, retention: Retention = _ALL) -> None:
         super().__init__(database, row)
-        self.done: Entered | None = None
-        self._row = row
         self._next_row = row
-        self._doubtful: list[Entered] = []
+        self._tries: list[_Try] = []
+        self._time = (0, 0.0)
+        self._sweeper = Sweeper(self, retention)
         self._coming: dict[str, _End] = {}
         self._ends: OrderedDict[str, _End] = OrderedDict()
 
@@ -115,6 +134,7 @@ class Log(LogReader):
             for rows in _portions(self._version_rows(connection, entered.versions, ends)):
                 connection.execute(_INSERT_VERSIONS, rows)
                 written += len(rows)
+                self._sweeper.grow(sum(len(each["data"] or b"") + _ROW for each in rows))
             head = entered.commits[-1].commit.seq if commits else self.head
             self._move(connection, head, commits, retained, written)
             if entered.pruned:
@@ -134,22 +154,79 @@ class Log(LogReader):
         Raises:
             ArchiveError: It cannot be made durable.
         """
-        self._doubtful.append(entered)
+        if entered.amended:
+            self._sweeper.forget()
+        for key in self._coming:
+            self._ends.pop(key, None)
         with self.database.telling("cannot be written"):
-            self.database.commit()
-        self.done = entered
-        self._doubtful.clear()
-        self._row = self._next_row
-        if entered.commits:
-            self.head = entered.commits[-1].commit.seq
+            self._make_durable(entered)
         for key, end in self._coming.items():
             self._remember(key, end)
+
+    @property
+    def done(self) -> Entered | None:
+        """What was made durable last."""
+        return self._tries[-1].entered if self._tries and not self._is_unsure else None
+
+    @property
+    def _is_unsure(self) -> bool:
+        """Whether something may have been written that was not acknowledged."""
+        return bool(self._tries) and self._tries[-1].row is not self._row
+
+    def _make_durable(self, entered: Entered | None = None) -> None:
+        """Commit what was written; from then on it is what is known."""
+        if not self._is_unsure:
+            self._tries.clear()
+        self._tries.append(_Try(entered, self._next_row))
+        self.database.commit()
+        self._row = self._next_row
+
+    @property
+    def time(self) -> float:
+        """When the newest commit was made."""
+        seq, time = self._time
+        if seq != self.head:
+            done = self.done
+            if done is not None and done.commits:
+                return done.commits[-1].commit.timestamp
+            newest = self.commit_at(self.head)
+            time = 0.0 if newest is None else newest.commit.timestamp
+            self._time = self.head, time
+        return time
+
+    def has(self, seq: int) -> bool:
+        """Whether a commit that was found in the log is there yet."""
+        return seq > self._sweeper.swept or super().has(seq)
+
+    def tidy(self) -> None:
+        """Remove what is over the limits of retention, in a transaction of its own.
+
+        What was written is acknowledged by then: a failure is logged, and it is tried again after
+        the next change.
+        """
+        try:
+            with self.database.telling("cannot be tidied"):
+                is_due = self._sweeper.is_due(self._row["commits"] - self._row["retained"])
+            if is_due:
+                self._sweep()
+        except (ArchiveError, CorruptError) as error:
+            tell("warning", "archive_not_tidied", name=self.name, error=str(error))
+
+    def _sweep(self) -> None:
+        with self._changing() as connection:
+            row = self._next_row
+            archived = row["commits"] - row["retained"]
+            commits, versions = self._sweeper.sweep(connection, archived)
+            self._move(connection, self.head, -commits, 0, -versions)
+            self._ends.clear()
+        with self.database.telling("cannot be made smaller"):
+            self.database.shrink()
 
     def _move(
         self, connection: Connection, head: int, commits: int, retained: int, versions: int
     ) -> None:
         """Move the head; so many commits, retained ones and versions have come."""
-        row = self._row
+        row = self._next_row
         moved = {
             **row,
             "head": head,
@@ -226,10 +303,10 @@ class Log(LogReader):
             form, ground = Form.REMOVED if version.reference is None else Form.LEFT_OUT, 0
         elif base is not None and version.base_seq == end.seq and end.depth < SPAN - 1:
             form, ground, depth = Form.LEANING, end.ground, end.depth + 1
-            data = self._delta.hold(SupersededVersion(key, seq, encoded, base))
+            data = self.delta.hold(SupersededVersion(key, seq, encoded, base))
         if encoded is not None and (data is None or len(data) * _WORTH > len(encoded)):
             # What is hardly smaller beside another is read faster alone.
-            alone = self._delta.hold(SupersededVersion(key, seq, encoded))
+            alone = self.delta.hold(SupersededVersion(key, seq, encoded))
             if data is None or len(alone) < len(data) * _WORTH:
                 form, ground, depth, data = Form.ALONE, seq, 0, alone
         return version_row(
@@ -264,7 +341,7 @@ class Log(LogReader):
 
     def _settle(self) -> None:
         """Take back what was not acknowledged, so that nobody reads it."""
-        if self._doubtful:
+        if self._is_unsure:
             with self._changing():
                 pass
 
@@ -273,8 +350,7 @@ class Log(LogReader):
         """Write what a block writes, in a transaction of its own."""
         with self.database.telling("cannot be written"):
             yield self._begin()
-            self.database.commit()
-            self._doubtful.clear()
+            self._make_durable()
 
     def _begin(self) -> Connection:
         """Begin to write, if nobody else has opened the log; take back what is in doubt."""
@@ -285,18 +361,28 @@ class Log(LogReader):
                 f"{shown(self.name)} in the archive {self.database.name} was opened by another "
                 "writer since; nothing was written. Open it again to go on from there"
             )
-        if self._doubtful:
-            self._ends.clear()
-            for table in (COMMITS, VERSIONS):
-                behind = (table.c.name == self.name, table.c.seq > self.head)
-                connection.execute(delete(table).where(*behind))
-            for doubtful in reversed(self._doubtful):
-                if doubtful.pruned:
-                    self._set_retained(connection, doubtful.pruned, is_retained=True)
-                for _, before in doubtful.amended:
-                    self._amend(connection, before)
-            self._put(connection, self._row)
+        self._next_row = self._row
+        if self._is_unsure:
+            self._take_back(connection)
         return connection
+
+    def _take_back(self, connection: Connection) -> None:
+        """Undo what may have been written all the same; what was removed stays so."""
+        found = connection.execute(select(PACKS).where(PACKS.c.name == self.name)).one()
+        check_counts(connection, self.database, as_row(found))
+        self._ends.clear()
+        self._sweeper.forget()
+        for table in (COMMITS, VERSIONS):
+            behind = (table.c.name == self.name, table.c.seq > self.head)
+            connection.execute(delete(table).where(*behind))
+        for entered in (each.entered for each in reversed(self._tries) if each.entered):
+            if entered.pruned:
+                self._set_retained(connection, entered.pruned, is_retained=True)
+            for _, before in entered.amended:
+                self._amend(connection, before)
+        row = {each: self._row[each] for each in self._row if each != "mark"}
+        self._next_row = pack_row(**{**row, **counted(connection, self.name)})
+        self._put(connection, self._next_row)
 
     def retain(self, seq: int) -> None:
         """Have a commit that was given up retained again: it is the newest.
@@ -307,7 +393,6 @@ class Log(LogReader):
         with self._changing() as connection:
             self._set_retained(connection, [seq], is_retained=True)
             self._move(connection, self.head, 0, 1, 0)
-        self._row = self._next_row
 
     def keep_accesses(self, accesses: Iterable[tuple[int, int, int]]) -> None:
         """Write down how often commits were looked at: their numbers, how often, when last.

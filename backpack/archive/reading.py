@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backpack.archive.database import Database
     from backpack.logged import LoggedCommit
 
-__all__ = ["SPAN", "LogReader"]
+__all__ = ["SPAN", "LogReader", "lost"]
 
 #: Over so many versions one is read at most.
 SPAN: Final = 64
@@ -49,7 +49,7 @@ class LogReader:
         code: What the ids of its commits end with.
         codec: The name of the class of the codec that wrote its values.
         settings: The settings it was begun with, as JSON.
-        head: The number of the newest commit in the log.
+        delta: Holds its versions, and reads them.
     """
 
     def __init__(self, database: Database, row: Row) -> None:
@@ -58,10 +58,16 @@ class LogReader:
         self.code: str = row["code"]
         self.codec: str = row["codec"]
         self.settings: str = row["settings"]
-        self.head: int = row["head"]
-        self._delta = Delta(span=SPAN)
+        self._row = row
+        self.delta = Delta(span=SPAN)
         self._at_hand: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._bytes_at_hand = 0
+
+    @property
+    def head(self) -> int:
+        """The number of the newest commit in the log; 0 if there is none."""
+        head: int = self._row["head"]
+        return head
 
     def close(self) -> None:
         """Close the database, and let somebody else have the name."""
@@ -80,6 +86,10 @@ class LogReader:
                 select(COMMITS).where(COMMITS.c.name == self.name, COMMITS.c.seq == seq)
             ).first()
         return None if row is None else commit_of(as_row(row), self.code)
+
+    def has(self, seq: int) -> bool:
+        """Whether a commit that was found in the log is there yet."""
+        return self.commit_at(seq) is not None
 
     def commits(
         self, *, retained: bool | None = None, newest_first: bool = True
@@ -141,7 +151,7 @@ class LogReader:
         check_version(version)
         if version["form"] == Form.REMOVED:
             return None
-        encoded = None if version["form"] == Form.LEFT_OUT else self._encoded(version)
+        encoded = None if version["form"] == Form.LEFT_OUT else self.encoded(version)
         return _read(version, encoded)
 
     def versions(self, since: int) -> Iterator[Read]:
@@ -180,19 +190,16 @@ class LogReader:
                 if version["form"] == Form.LEANING and is_next and before is not None:
                     if before.encoded is None:
                         raise self._lost(version["key"], version["seq"])
-                    encoded = self._delta.read(
+                    encoded = self.delta.read(
                         HeldVersion(before.key, version["seq"], version["data"], before.encoded)
                     )
                 elif version["form"] in (Form.ALONE, Form.LEANING):
-                    encoded = self._encoded(version)
+                    encoded = self.encoded(version)
                 before = _read(version, encoded)
                 yield before
 
     def _lost(self, key: str, seq: int) -> CorruptError:
-        return CorruptError(
-            f"the archive {self.database.name} has lost a version of {key!r:.60} before commit "
-            f"{seq}"
-        )
+        return lost(self.database.name, key, seq)
 
     def keys_at(self, seq: int) -> list[str]:
         """Return the keys that existed at a commit.
@@ -215,22 +222,25 @@ class LogReader:
         with self.database.telling("cannot be read"):
             return list(self.database.connection.scalars(query))
 
-    def _encoded(self, version: Any) -> bytes:
-        """Return the encoded bytes of the version of a row."""
-        key, seq, ground = version["key"], version["seq"], version["ground"]
+    def encoded(self, version: Any) -> bytes:
+        """Return the encoded bytes of the version of a row; it has some."""
+        key, seq = version["key"], version["seq"]
         known = self._at_hand.get((key, seq))
         if known is not None:
             self._at_hand.move_to_end((key, seq))
             return known
         if version["form"] == Form.ALONE:
-            encoded = self._delta.read(HeldVersion(key, seq, version["data"]))
+            encoded = self.delta.read(HeldVersion(key, seq, version["data"]))
         else:
-            encoded = self._leaning(version, ground)
+            encoded = self._leaning(version)
         self._keep_at_hand(key, seq, encoded)
         return encoded
 
-    def _leaning(self, version: Any, ground: int) -> bytes:
-        """Return the encoded bytes of a version that leans on others."""
+    def _leaning(self, version: Any) -> bytes:
+        """Return the encoded bytes of a version that leans on others.
+
+        What it leant on may be gone since: then a nearer one stands alone.
+        """
         key, seq = version["key"], version["seq"]
         with self.database.telling("cannot be read"):
             rows = self.database.connection.execute(
@@ -238,25 +248,26 @@ class LogReader:
                 .where(
                     VERSIONS.c.name == self.name,
                     VERSIONS.c.key == key,
-                    VERSIONS.c.seq.between(ground, seq - 1),
+                    VERSIONS.c.seq.between(version["ground"], seq - 1),
                 )
                 .order_by(VERSIONS.c.seq)
                 .limit(SPAN + 1)
             ).all()
-        before = 0
-        way = [as_row(each) for each in rows]
-        for each in way:
-            check_version(each)
-            expected = Form.LEANING if before else Form.ALONE
-            if each["form"] != expected or (before and each["previous"] != before):
-                before = -1
+        way = [version]
+        for row in reversed(rows):
+            before = as_row(row)
+            check_version(before)
+            if before["seq"] != way[-1]["previous"]:
                 break
-            before = each["seq"]
-        if before != version["previous"] or not way:
+            way.append(before)
+            if before["form"] != Form.LEANING:
+                break
+        ground = way.pop()
+        if ground["form"] != Form.ALONE:
             raise self._lost(key, seq)
-        base = self._delta.read(HeldVersion(key, ground, way[0]["data"]))
-        between = tuple(each["data"] for each in reversed(way[1:]))
-        return self._delta.read(HeldVersion(key, seq, version["data"], base, between))
+        base = self.delta.read(HeldVersion(key, ground["seq"], ground["data"]))
+        between = tuple(each["data"] for each in way[1:])
+        return self.delta.read(HeldVersion(key, seq, version["data"], base, between))
 
     def _keep_at_hand(self, key: str, seq: int, encoded: bytes) -> None:
         if len(encoded) > _AT_HAND // 4:
@@ -269,6 +280,13 @@ class LogReader:
 
     def _settle(self) -> None:
         """See to it that nothing is read that was not acknowledged."""
+
+
+def lost(archive: str, key: str, seq: int) -> CorruptError:
+    """Return the error that says that the version before one is not there."""
+    return CorruptError(
+        f"the archive {archive} has lost a version of {key!r:.60} before commit {seq}"
+    )
 
 
 def _read(version: Any, encoded: bytes | None) -> Read:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
-from sqlalchemy import func, insert, select, true, update
+from sqlalchemy import insert, select, update
 
+from backpack.archive.counts import check_counts
 from backpack.archive.database import Database, Sync, parsed
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
-from backpack.archive.rows import as_row, check_pack, pack_row
-from backpack.archive.tables import COMMITS, PACKS, VERSIONS
-from backpack.errors import ArchiveError, ConfigError, CorruptError, UnknownName
+from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
+from backpack.archive.rows import as_row, pack_row
+from backpack.archive.tables import PACKS
+from backpack.errors import ArchiveError, ConfigError, UnknownName
 from backpack.wording import one_of, shown
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ class SqlArchive:
         write: When: ``on-prune``, as commits are pruned and when it is closed; ``on-commit``,
             before ``pack`` returns.
         sync: What a written commit survives: the loss of the ``process``, or that of ``power``.
+        max_age: How much older than the newest a commit may get: seconds, or ``"30 days"``.
+        max_commits: How many archived commits are kept, besides those that are tagged or pinned.
+        max_size: How many bytes it may take on disk: a number, or ``"1 GiB"``.
 
     Raises:
         ConfigError: One of them cannot be.
@@ -70,6 +75,14 @@ class SqlArchive:
     url: str = field(converter=_to_url, repr=lambda url: repr(parsed(url).render_as_string()))
     write: Write = field(default="on-prune", converter=_to_write)
     sync: Sync = field(default="process", converter=_to_sync)
+    max_age: float | None = field(default=None, converter=to_max_age)
+    max_commits: int | None = field(default=None, converter=to_max_commits)
+    max_size: int | None = field(default=None, converter=to_max_size)
+
+    @property
+    def retention(self) -> Retention:
+        """How much of the past it keeps."""
+        return Retention(self.max_age, self.max_commits, self.max_size)
 
     @property
     def on_commit(self) -> bool:
@@ -109,7 +122,7 @@ class SqlArchive:
         except BaseException:
             database.close()
             raise
-        return Log(database, row)
+        return Log(database, row, self.retention)
 
     def resume(self, name: str) -> Log | None:
         """Open a log to go on with it, or return None if there is none of that name.
@@ -131,7 +144,7 @@ class SqlArchive:
                 connection = database.begin()
                 found = self._row(connection, name)
                 if found is not None:
-                    _check(connection, database, found)
+                    check_counts(connection, database, found)
                     found = {each: found[each] for each in found if each != "mark"}
                     found = pack_row(**{**found, "epoch": found["epoch"] + 1})
                     connection.execute(update(PACKS).where(PACKS.c.name == name).values(found))
@@ -142,10 +155,10 @@ class SqlArchive:
         if found is None:
             database.close()
             return None
-        return Log(database, found)
+        return Log(database, found, self.retention)
 
     def look(self, name: str) -> LogReader:
-        """Open a log to read it; whoever writes it is not disturbed.
+        """Open a log to read it, as it is at this moment; whoever writes it is not disturbed.
 
         Raises:
             UnknownName: There is none of that name.
@@ -154,13 +167,14 @@ class SqlArchive:
         """
         database = Database(self.parsed, self.sync, read_only=True)
         try:
-            with database.reading() as connection:
+            connection = database.begin_reading()
+            with database.telling("cannot be read"):
                 row = self._row(connection, name)
                 if row is None:
                     raise UnknownName(
                         f"there is no Backpack called {shown(name)} in the archive {database.name}"
                     )
-                _check(connection, database, row)
+                check_counts(connection, database, row)
         except BaseException:
             database.close()
             raise
@@ -170,31 +184,3 @@ class SqlArchive:
     def _row(connection: Connection, name: str) -> Row | None:
         row = connection.execute(select(PACKS).where(PACKS.c.name == name)).first()
         return None if row is None else as_row(row)
-
-
-def _check(connection: Connection, database: Database, row: Row) -> None:
-    """Refuse a log of which rows are missing."""
-    check_pack(row)
-    of_name = {table: table.c.name == row["name"] for table in (COMMITS, VERSIONS)}
-    for table, what, which in (
-        (COMMITS, "commits", true()),
-        (COMMITS, "retained", COMMITS.c.retained == true()),
-        (VERSIONS, "versions", true()),
-    ):
-        query = select(func.count()).select_from(table).where(of_name[table], which)
-        found = connection.scalar(query)
-        if found != row[what]:
-            raise CorruptError(
-                f"{shown(row['name'])} in the archive {database.name} has {found} {what}, and "
-                f"{row[what]} were written"
-            )
-    for table in (COMMITS, VERSIONS):
-        ends = connection.execute(
-            select(func.min(table.c.seq), func.max(table.c.seq)).where(of_name[table])
-        ).one()
-        first, last = ends[0] or 1, ends[1] or 0
-        if first < 1 or last > row["head"] or (table is COMMITS and last != row["head"]):
-            raise CorruptError(
-                f"{shown(row['name'])} in the archive {database.name} does not end with commit "
-                f"{row['head']}"
-            )
