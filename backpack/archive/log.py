@@ -308,6 +308,8 @@ class Log(LogReader):
     def keep_accesses(self, accesses: Iterable[tuple[int, int, int]]) -> None:
         """Write down how often commits were looked at: their numbers, how often, when last.
 
+        What is in doubt is taken back, also where none was: it is the last to be written.
+
         Raises:
             ArchiveError: It cannot be written.
         """
@@ -315,9 +317,10 @@ class Log(LogReader):
             {"of": self.name, "number": seq, "times": times, "last": last}
             for seq, times, last in accesses
         ]
-        if rows:
+        if rows or self._doubtful:
             with self._changing() as connection:
-                connection.execute(_UPDATE_ACCESSES, rows)
+                if rows:
+                    connection.execute(_UPDATE_ACCESSES, rows)
 
 
 def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
