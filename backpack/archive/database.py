@@ -318,8 +318,7 @@ class Database:
             found = self._objects()
             if not found and not self._read_only:
                 self.connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
-                mode = "OFF" if self._single_file else "WAL"
-                self.connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
+                self._set_journal()
                 self.begin()
                 if not self._objects():
                     self.connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
@@ -338,6 +337,24 @@ class Database:
         if found != expected:
             raise CorruptError(
                 f"the archive {path} has tables, triggers or views that Backpack did not make"
+            )
+        if not self._read_only:
+            with self.telling("cannot be opened"):
+                self._set_journal()
+
+    def _set_journal(self) -> None:
+        """Have an SQLite file written ahead, so that nobody who reads it has to wait.
+
+        Where that fails, SQLite may go on in another mode without an error; and whoever made the
+        file may have been stopped before, or have made it a checkpoint.
+        """
+        mode = "off" if self._single_file else "wal"
+        found = self.connection.exec_driver_sql(f"PRAGMA journal_mode={mode}").scalar()
+        if found != mode:
+            raise ArchiveError(
+                f"the archive {self.name} cannot be opened: there can be no write-ahead log "
+                "beside it; nothing was changed. See what is wrong with the disk it is on, or "
+                "keep it on a local one, and do it again"
             )
 
     def _objects(self) -> dict[str, str | None]:
