@@ -71,7 +71,7 @@ def write(path: str | os.PathLike[str], saved: Saved, progress: Progress | None 
     final = _path(path)
     part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
     try:
-        with closing(Database(_url(part), single_file=True)) as database:
+        with closing(Database(_url(part), becomes=final)) as database:
             connection = database.begin()
             row = pack_row(saved.name, saved.code, saved.codec, saved.settings)
             connection.execute(insert(PACKS), row)

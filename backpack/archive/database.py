@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from backpack.archive.tables import ABOUT, SCHEMA, TABLES
+from backpack.archive.trouble import told
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
 from backpack.unicode import is_unicode
 from backpack.wording import one_line, shown
@@ -91,7 +92,7 @@ class Database:
         url: Where it is.
         sync: Whether what is written has to survive the loss of power, or of the process only.
         read_only: Whether nothing is to be written; then it must be there.
-        single_file: Whether it is a new SQLite file that nobody else knows of until it is whole.
+        becomes: What a new SQLite file, of which nobody else knows, is called once it is whole.
 
     Raises:
         ArchiveError: It cannot be opened, or it is of something else.
@@ -104,14 +105,14 @@ class Database:
         sync: Sync = "process",
         *,
         read_only: bool = False,
-        single_file: bool = False,
+        becomes: Path | None = None,
     ) -> None:
-        self.name = url.render_as_string(hide_password=True)
+        self.name = url.render_as_string(hide_password=True) if becomes is None else str(becomes)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._url = url
         self._sync = sync
         self._read_only = read_only
-        self._single_file = single_file
+        self._single_file = becomes is not None
         self._engine = self._made()
         self._connection: Connection | None = None
         self._is_open = True
@@ -169,7 +170,7 @@ class Database:
             ) from error
         except (DBAPIError, sqlite3.Error) as error:
             self.drop()
-            raise self._told(error, what) from error
+            raise told(error, self.name, what, _PATIENCE) from error
         except (SQLAlchemyError, OSError, UnicodeError, OverflowError) as error:
             self.drop()
             raise ArchiveError(f"the archive {self.name} {what}: {one_line(str(error))}") from error
@@ -376,15 +377,6 @@ class Database:
             )
         if schema != SCHEMA:
             raise CorruptError(f"the archive {self.name} has schema {shown(schema)}")
-
-    def _told(self, error: DBAPIError | sqlite3.Error, what: str) -> ArchiveError | CorruptError:
-        """Return the error that says what a database's error means."""
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        reason = one_line(str(cause))
-        code = getattr(cause, "sqlite_errorname", "") or ""
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
-            return CorruptError(f"the archive {self.name} is damaged, or is none: {reason}")
-        return ArchiveError(f"the archive {self.name} {what}: {reason}; nothing was changed")
 
 
 @cache
