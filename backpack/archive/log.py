@@ -22,7 +22,7 @@ from backpack.archive.rows import (
     version_row,
 )
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
-from backpack.errors import StaleWriter
+from backpack.errors import ArchiveError, StaleWriter
 from backpack.records import SupersededVersion
 from backpack.wording import shown
 
@@ -43,8 +43,8 @@ _PORTION: Final = 500
 _PORTION_BYTES: Final = 2 * 1024 * 1024
 
 _MOVING: Final = ("head", "commits", "retained", "versions", "mark")
-_SELECT_EPOCH: Final = (
-    select(PACKS.c.epoch).where(PACKS.c.name == bindparam("of")).with_for_update()
+_SELECT_PACK: Final = (
+    select(PACKS.c.epoch, PACKS.c.mark).where(PACKS.c.name == bindparam("of")).with_for_update()
 )
 _UPDATE_PACK: Final = (
     update(PACKS)
@@ -92,6 +92,7 @@ class Log(LogReader):
         self._row = row
         self._next_row = row
         self._doubtful: list[Entered] = []
+        self._marks = {row["mark"]}  # Those that the row may have: what is in doubt has one, too.
         self._coming: dict[str, _End] = {}
         self._ends: OrderedDict[str, _End] = OrderedDict()
 
@@ -100,7 +101,7 @@ class Log(LogReader):
 
         Raises:
             StaleWriter: Another writer has opened the log since.
-            ArchiveError: It cannot be written.
+            ArchiveError: It cannot be written, or is not as it was left.
         """
         with self.database.telling("cannot be written"):
             connection = self._begin()
@@ -133,11 +134,13 @@ class Log(LogReader):
             ArchiveError: It cannot be made durable.
         """
         self._doubtful.append(entered)
+        self._marks.add(self._next_row["mark"])
         with self.database.telling("cannot be written"):
             self.database.commit()
         self.done = entered
         self._doubtful.clear()
         self._row = self._next_row
+        self._marks = {self._row["mark"]}
         if entered.commits:
             self.head = entered.commits[-1].commit.seq
         for key, end in self._coming.items():
@@ -271,15 +274,24 @@ class Log(LogReader):
             yield self._begin()
             self.database.commit()
             self._doubtful.clear()
+            self._marks = {self._row["mark"]}
 
     def _begin(self) -> Connection:
         """Begin to write, if nobody else has opened the log; take back what is in doubt."""
         connection = self.database.begin()
         # First of all the row of the log is locked: a stale writer writes nothing.
-        if connection.scalar(_SELECT_EPOCH, {"of": self.name}) != self._row["epoch"]:
+        found = connection.execute(_SELECT_PACK, {"of": self.name}).first()
+        if found is None or found.epoch != self._row["epoch"]:
             raise StaleWriter(
                 f"{shown(self.name)} in the archive {self.database.name} was opened by another "
                 "writer since; nothing was written. Open it again to go on from there"
+            )
+        if found.mark not in self._marks:
+            raise ArchiveError(
+                f"{shown(self.name)} in the archive {self.database.name} has lost what was durable "
+                f"by commit {self.head}: its server went back to an older state, or its file was "
+                "replaced by one; nothing was written. Save a checkpoint, and open it again to go "
+                "on from where it is"
             )
         if self._doubtful:
             self._ends.clear()
@@ -304,6 +316,7 @@ class Log(LogReader):
             self._set_retained(connection, [seq], is_retained=True)
             self._move(connection, self.head, 0, 1, 0)
         self._row = self._next_row
+        self._marks = {self._row["mark"]}
 
     def keep_accesses(self, accesses: Iterable[tuple[int, int, int]]) -> None:
         """Write down how often commits were looked at: their numbers, how often, when last.
