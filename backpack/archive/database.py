@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from backpack.archive.server import connect_arguments
 from backpack.archive.tables import ABOUT, SCHEMA, TABLES
 from backpack.archive.trouble import told
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
@@ -43,6 +45,8 @@ _LONGEST: Final = 1_000_000_000
 _SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
+#: Seconds in which a server lets go of the lock of a session that has ended.
+_LETTING_GO: Final = 2
 
 
 def parsed(url: str) -> URL:
@@ -224,16 +228,19 @@ class Database:
             raise self._in_use(name) from None
         except OSError as error:
             raise ArchiveError(
-                f"the archive {self.name} cannot be locked: {one_line(str(error))}"
+                f"the archive {self.name} cannot be locked: {one_line(str(error))}; nothing was "
+                "changed. See that its folder is there and may be written, and do it again"
             ) from error
         self._locks[name] = lock
 
     def _lock_on_server(self, name: str) -> None:
         key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+        taking, until = text("SELECT pg_try_advisory_lock(:key)"), monotonic() + _LETTING_GO
         with self.telling("cannot be locked"):
-            taken = self.connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
-        if not taken:
-            raise self._in_use(name)
+            while not self.connection.scalar(taking, {"key": key}):
+                if monotonic() > until:
+                    raise self._in_use(name)
+                sleep(0.02)
 
     def _in_use(self, name: str) -> StaleWriter:
         return StaleWriter(
@@ -250,12 +257,7 @@ class Database:
                     self._url,
                     poolclass=NullPool,
                     isolation_level="AUTOCOMMIT",
-                    connect_args={
-                        "connect_timeout": _PATIENCE,
-                        "options": f"-c statement_timeout={_PATIENCE * 1000} "
-                        f"-c lock_timeout={_PATIENCE * 1000} "
-                        f"-c synchronous_commit={'on' if self._sync == 'power' else 'off'}",
-                    },
+                    connect_args=connect_arguments(self._url, self._sync, _PATIENCE),
                 )
         path = Path(str(self._url.database))
         mode = "ro" if self._read_only else "rwc"

@@ -32,7 +32,7 @@ _OF_POSTGRESQL: Final = (
     ("25006", "See that it is the server that takes changes, not a standby"),
     ("42501", "See that this user may change its tables"),
     ("55P03", "See which session has had it locked for {patience} seconds"),
-    ("57014", "See why the server took more than {patience} seconds"),
+    ("57014", "See why the server takes so long"),
     ("58", "See what is wrong with the disk of the server"),
     ("57P", "See that the server runs"),
     ("08", "See that the server runs, and can be reached"),
@@ -61,7 +61,8 @@ def _remedy(cause: object) -> str:
     """Return what to do about the error of a driver; nothing where that is not known."""
     code = getattr(cause, "sqlite_errorname", None)
     state = getattr(cause, "sqlstate", None)
-    if code is None and state is None and type(cause).__name__ == "OperationalError":
+    kinds = [kind.__name__ for kind in type(cause).__mro__]
+    if code is None and state is None and "OperationalError" in kinds:
         state = "08"  # The server said nothing: the connection was lost, or never was.
     known = _OF_SQLITE if code else _OF_POSTGRESQL
     found = code or state or ""
