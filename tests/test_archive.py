@@ -207,6 +207,39 @@ def test_a_log_is_read_beside_its_writer(url: str) -> None:
     backpack.close()
 
 
+def test_readers_and_the_writer_do_not_wait_for_each_other(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a transaction a reader sees all commits before it; and the other way."""
+    monkeypatch.setattr("backpack.archive.database._PATIENCE", 1)
+    backpack, past = filled(url, count=30)
+    looked: list[int] = []
+    commit = Database.commit
+
+    def commits(self: Database) -> None:
+        with closing(SqlArchive(url).look("it")) as log:
+            looked.append(log.head)
+            assert [each.commit for each in log.commits()] == past.commits[::-1]
+        commit(self)
+
+    def add() -> None:
+        value = {"number": len(past.commits)}
+        past.record(backpack.pack("a", value), past.current | {"a": value})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "commit", commits)
+        for _ in range(3):
+            add()
+    assert [30, 31, 32] == looked
+    with closing(SqlArchive(url).look("it")) as log, log.database.reading():
+        before = list(log.commits())
+        for _ in range(3):
+            add()
+        assert before == list(log.commits())
+    past.check(backpack)
+    backpack.close()
+
+
 def test_another_codec_is_refused(url: str) -> None:
     """What one wrote the other would read as something else."""
     backpack, _ = filled(url, count=3)
