@@ -119,6 +119,25 @@ def test_what_was_refused_is_not_there_after_closing(
         past.check(again)
 
 
+@pytest.mark.parametrize("moment", ["begin", "commit"])
+def test_a_checkpoint_that_cannot_be_begun_is_told(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that cannot be finished: by its own name, and nothing is left over."""
+    backpack = Backpack()
+    backpack.pack("a", 1)
+
+    def fails(_: Database) -> None:
+        raise OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
+
+    # The tables are made by then.
+    monkeypatch.setattr(Database, "_look", lambda _: None)
+    monkeypatch.setattr(Database, moment, fails)
+    with pytest.raises(ArchiveError, match="checkpoint cannot be .*; nothing was changed"):
+        backpack.save(tmp_path / "checkpoint")
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_an_archive_that_went_back_is_not_gone_on_with(tmp_path: Path) -> None:
     """A file, or a server, that lost what was acknowledged is told; it is not made worse."""
     url, copy = f"sqlite:///{tmp_path}/archive.db", sqlite3.connect(":memory:")
