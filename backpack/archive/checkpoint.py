@@ -71,11 +71,11 @@ def write(path: str | os.PathLike[str], saved: Saved, progress: Progress | None 
     final = _path(path)
     part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
     try:
-        with closing(Database(_url(part), single_file=True)) as database:
-            connection = database.begin()
+        with closing(Database(_url(part), becomes=final)) as database:
             row = pack_row(saved.name, saved.code, saved.codec, saved.settings)
-            connection.execute(insert(PACKS), row)
-            database.commit()
+            with database.telling("cannot be written"):
+                database.begin().execute(insert(PACKS), row)
+                database.commit()
             log = Log(database, row)
             versions = _counted(saved.versions, saved.count, progress)
             entered = Entered(saved.commits, versions)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
@@ -21,7 +22,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from backpack.archive.server import connect_arguments
 from backpack.archive.tables import ABOUT, COMMITS, SCHEMA, TABLES, VERSIONS
+from backpack.archive.trouble import told
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
 from backpack.unicode import is_unicode
 from backpack.wording import one_line, shown
@@ -46,6 +49,8 @@ _JOURNAL: Final = 4 * 1024 * 1024
 _SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
+#: Seconds in which a server lets go of the lock of a session that has ended.
+_LETTING_GO: Final = 2
 
 
 def parsed(url: str) -> URL:
@@ -95,7 +100,7 @@ class Database:
         url: Where it is.
         sync: Whether what is written has to survive the loss of power, or of the process only.
         read_only: Whether nothing is to be written; then it must be there.
-        single_file: Whether it is a new SQLite file that nobody else knows of until it is whole.
+        becomes: What a new SQLite file, of which nobody else knows, is called once it is whole.
 
     Raises:
         ArchiveError: It cannot be opened, or it is of something else.
@@ -108,14 +113,14 @@ class Database:
         sync: Sync = "process",
         *,
         read_only: bool = False,
-        single_file: bool = False,
+        becomes: Path | None = None,
     ) -> None:
-        self.name = url.render_as_string(hide_password=True)
+        self.name = url.render_as_string(hide_password=True) if becomes is None else str(becomes)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._url = url
         self._sync = sync
         self._read_only = read_only
-        self._single_file = single_file
+        self._single_file = becomes is not None
         self._engine = self._made()
         self._connection: Connection | None = None
         self._is_open = True
@@ -174,7 +179,7 @@ class Database:
             ) from error
         except (DBAPIError, sqlite3.Error) as error:
             self.drop()
-            raise self._told(error, what) from error
+            raise told(error, self.name, what, _PATIENCE) from error
         except (SQLAlchemyError, OSError, UnicodeError, OverflowError) as error:
             self.drop()
             raise ArchiveError(f"the archive {self.name} {what}: {one_line(str(error))}") from error
@@ -268,16 +273,19 @@ class Database:
             raise self._in_use(name) from None
         except OSError as error:
             raise ArchiveError(
-                f"the archive {self.name} cannot be locked: {one_line(str(error))}"
+                f"the archive {self.name} cannot be locked: {one_line(str(error))}; nothing was "
+                "changed. See that its folder is there and may be written, and do it again"
             ) from error
         self._locks[name] = lock
 
     def _lock_on_server(self, name: str) -> None:
         key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+        taking, until = text("SELECT pg_try_advisory_lock(:key)"), monotonic() + _LETTING_GO
         with self.telling("cannot be locked"):
-            taken = self.connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
-        if not taken:
-            raise self._in_use(name)
+            while not self.connection.scalar(taking, {"key": key}):
+                if monotonic() > until:
+                    raise self._in_use(name)
+                sleep(0.02)
 
     def _in_use(self, name: str) -> StaleWriter:
         return StaleWriter(
@@ -294,12 +302,7 @@ class Database:
                     self._url,
                     poolclass=NullPool,
                     isolation_level="AUTOCOMMIT",
-                    connect_args={
-                        "connect_timeout": _PATIENCE,
-                        "options": f"-c statement_timeout={_PATIENCE * 1000} "
-                        f"-c lock_timeout={_PATIENCE * 1000} "
-                        f"-c synchronous_commit={'on' if self._sync == 'power' else 'off'}",
-                    },
+                    connect_args=connect_arguments(self._url, self._sync, _PATIENCE),
                 )
         path = Path(str(self._url.database))
         mode = "ro" if self._read_only else "rwc"
@@ -364,8 +367,7 @@ class Database:
             found = self._objects()
             if not found and not self._read_only:
                 self.connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
-                mode = "OFF" if self._single_file else "WAL"
-                self.connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
+                self._set_journal()
                 self.begin()
                 if not self._objects():
                     self.connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
@@ -384,6 +386,24 @@ class Database:
         if found != expected:
             raise CorruptError(
                 f"the archive {path} has tables, triggers or views that Backpack did not make"
+            )
+        if not self._read_only:
+            with self.telling("cannot be opened"):
+                self._set_journal()
+
+    def _set_journal(self) -> None:
+        """Have an SQLite file written ahead, so that nobody who reads it has to wait.
+
+        Where that fails, SQLite may go on in another mode without an error; and whoever made the
+        file may have been stopped before, or have made it a checkpoint.
+        """
+        mode = "off" if self._single_file else "wal"
+        found = self.connection.exec_driver_sql(f"PRAGMA journal_mode={mode}").scalar()
+        if found != mode:
+            raise ArchiveError(
+                f"the archive {self.name} cannot be opened: there can be no write-ahead log "
+                "beside it; nothing was changed. See what is wrong with the disk it is on, or "
+                "keep it on a local one, and do it again"
             )
 
     def _objects(self) -> dict[str, str | None]:
@@ -405,15 +425,6 @@ class Database:
             )
         if schema != SCHEMA:
             raise CorruptError(f"the archive {self.name} has schema {shown(schema)}")
-
-    def _told(self, error: DBAPIError | sqlite3.Error, what: str) -> ArchiveError | CorruptError:
-        """Return the error that says what a database's error means."""
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        reason = one_line(str(cause))
-        code = getattr(cause, "sqlite_errorname", "") or ""
-        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
-            return CorruptError(f"the archive {self.name} is damaged, or is none: {reason}")
-        return ArchiveError(f"the archive {self.name} {what}: {reason}; nothing was changed")
 
 
 @cache

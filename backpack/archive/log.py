@@ -49,8 +49,8 @@ _PORTION: Final = 500
 _PORTION_BYTES: Final = 2 * 1024 * 1024
 
 _MOVING: Final = ("head", "commits", "retained", "versions", "mark")
-_SELECT_EPOCH: Final = (
-    select(PACKS.c.epoch).where(PACKS.c.name == bindparam("of")).with_for_update()
+_SELECT_PACK: Final = (
+    select(PACKS.c.epoch, PACKS.c.mark).where(PACKS.c.name == bindparam("of")).with_for_update()
 )
 _UPDATE_PACK: Final = (
     update(PACKS)
@@ -121,7 +121,7 @@ class Log(LogReader):
 
         Raises:
             StaleWriter: Another writer has opened the log since.
-            ArchiveError: It cannot be written.
+            ArchiveError: It cannot be written, or is not as it was left.
         """
         with self.database.telling("cannot be written"):
             connection = self._begin()
@@ -172,6 +172,12 @@ class Log(LogReader):
     def _is_unsure(self) -> bool:
         """Whether something may have been written that was not acknowledged."""
         return bool(self._tries) and self._tries[-1].row is not self._row
+
+    def _possible_rows(self) -> Iterator[Row]:
+        """Iterate over the rows that may be in the archive: the last, or one that is in doubt."""
+        yield self._row
+        if self._is_unsure:
+            yield from (each.row for each in self._tries)
 
     def _make_durable(self, entered: Entered | None = None) -> None:
         """Commit what was written; from then on it is what is known."""
@@ -356,10 +362,18 @@ class Log(LogReader):
         """Begin to write, if nobody else has opened the log; take back what is in doubt."""
         connection = self.database.begin()
         # First of all the row of the log is locked: a stale writer writes nothing.
-        if connection.scalar(_SELECT_EPOCH, {"of": self.name}) != self._row["epoch"]:
+        found = connection.execute(_SELECT_PACK, {"of": self.name}).first()
+        if found is None or found.epoch != self._row["epoch"]:
             raise StaleWriter(
                 f"{shown(self.name)} in the archive {self.database.name} was opened by another "
                 "writer since; nothing was written. Open it again to go on from there"
+            )
+        if all(found.mark != each["mark"] for each in self._possible_rows()):
+            raise ArchiveError(
+                f"{shown(self.name)} in the archive {self.database.name} has lost what was durable "
+                f"by commit {self.head}: its server went back to an older state, or its file was "
+                "replaced by one; nothing was written. Save a checkpoint, and open it again to go "
+                "on from where it is"
             )
         self._next_row = self._row
         if self._is_unsure:
@@ -397,6 +411,8 @@ class Log(LogReader):
     def keep_accesses(self, accesses: Iterable[tuple[int, int, int]]) -> None:
         """Write down how often commits were looked at: their numbers, how often, when last.
 
+        What is in doubt is taken back, also where none was: it is the last to be written.
+
         Raises:
             ArchiveError: It cannot be written.
         """
@@ -404,9 +420,10 @@ class Log(LogReader):
             {"of": self.name, "number": seq, "times": times, "last": last}
             for seq, times, last in accesses
         ]
-        if rows:
+        if rows or self._is_unsure:
             with self._changing() as connection:
-                connection.execute(_UPDATE_ACCESSES, rows)
+                if rows:
+                    connection.execute(_UPDATE_ACCESSES, rows)
 
 
 def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -1,0 +1,69 @@
+"""What an error of a database means, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from backpack.errors import ArchiveError, CorruptError
+from backpack.wording import one_line
+
+if TYPE_CHECKING:
+    from sqlite3 import Error
+
+    from sqlalchemy.exc import DBAPIError
+
+__all__ = ["told"]
+
+_DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
+
+#: By how the name of the error begins; the first that fits is taken.
+_OF_SQLITE: Final = (
+    ("SQLITE_FULL", "Free some room where it is"),
+    ("SQLITE_READONLY", "See that it, and the folder it is in, may be written"),
+    ("SQLITE_CANTOPEN", "See that its folder is there and may be written, and has room"),
+    ("SQLITE_PERM", "See that it may be written"),
+    ("SQLITE_BUSY", "See which process has had it locked for {patience} seconds"),
+    ("SQLITE_IOERR", "See what is wrong with the disk it is on"),
+)
+#: By how the SQLSTATE begins.
+_OF_POSTGRESQL: Final = (
+    ("53100", "Free some room where the server keeps its data"),
+    ("53", "See what the server is short of"),
+    ("25006", "See that it is the server that takes changes, not a standby"),
+    ("42501", "See that this user may change its tables"),
+    ("55P03", "See which session has had it locked for {patience} seconds"),
+    ("57014", "See why the server takes so long"),
+    ("58", "See what is wrong with the disk of the server"),
+    ("57P", "See that the server runs"),
+    ("08", "See that the server runs, and can be reached"),
+)
+
+
+def told(error: DBAPIError | Error, name: str, what: str, patience: int) -> Exception:
+    """Return the error that says what a database's error means, and what to do.
+
+    Args:
+        error: The error, of a driver or as SQLAlchemy wraps it.
+        name: What the archive is called.
+        what: What is not done.
+        patience: How many seconds were waited for a lock.
+    """
+    cause = getattr(error, "orig", None) or error
+    reason = one_line(str(cause))
+    if (getattr(cause, "sqlite_errorname", None) or "").startswith(_DAMAGED):
+        return CorruptError(f"the archive {name} is damaged, or is none: {reason}")
+    said = f"the archive {name} {what}: {reason}; nothing was changed"
+    advice = _remedy(cause).format(patience=patience)
+    return ArchiveError(f"{said}. {advice}, and do it again" if advice else said)
+
+
+def _remedy(cause: object) -> str:
+    """Return what to do about the error of a driver; nothing where that is not known."""
+    code = getattr(cause, "sqlite_errorname", None)
+    state = getattr(cause, "sqlstate", None)
+    kinds = [kind.__name__ for kind in type(cause).__mro__]
+    if code is None and state is None and "OperationalError" in kinds:
+        state = "08"  # The server said nothing: the connection was lost, or never was.
+    known = _OF_SQLITE if code else _OF_POSTGRESQL
+    found = code or state or ""
+    return next((advice for beginning, advice in known if found.startswith(beginning)), "")
