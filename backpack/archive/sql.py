@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
     from backpack.archive.rows import Row
+    from backpack.logged import Entered
 
 __all__ = ["SqlArchive"]
 
@@ -81,7 +82,14 @@ class SqlArchive:
         """The URL in parts."""
         return parsed(self.url)
 
-    def start(self, name: str, code: str, codec: str, settings: str = "{}") -> Log:
+    def start(
+        self,
+        name: str,
+        code: str,
+        codec: str,
+        settings: str = "{}",
+        entered: Entered | None = None,
+    ) -> Log:
         """Begin a new log.
 
         Args:
@@ -89,6 +97,7 @@ class SqlArchive:
             code: What the ids of its commits end with.
             codec: The name of its codec's class.
             settings: Its settings, as JSON.
+            entered: What is in it from the first, if anything is: all of it is there, or no log.
 
         Raises:
             ArchiveError: There is one of that name, or the archive cannot be used.
@@ -105,11 +114,16 @@ class SqlArchive:
                     )
                 row = pack_row(name, code, codec, settings)
                 connection.execute(insert(PACKS), row)
+                log = Log(database, row)
+                if entered is not None:
+                    log.enter(connection, entered)
                 database.commit()
+                if entered is not None:
+                    log.follow(entered)
         except BaseException:
             database.close()
             raise
-        return Log(database, row)
+        return log
 
     def resume(self, name: str) -> Log | None:
         """Open a log to go on with it, or return None if there is none of that name.
