@@ -235,16 +235,17 @@ class Killer:
             text=True,
         )
 
-    def order(self, *, seconds: float | None = None, **order: Any) -> int:
+    def order(self, *, when: tuple[str, int, float] | None = None, **order: Any) -> int:
         """Have an order carried out by a process; return what it ended with: -9 if killed.
 
         Args:
-            seconds: When it is killed, if not by itself.
+            when: When it is killed, if not by itself: once a file has so many bytes, and so many
+                seconds later.
             order: What it is given.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([seconds, order]) + "\n")
+        self._process.stdin.write(json.dumps([when, order]) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
@@ -258,15 +259,24 @@ class Killer:
 def serve(perform: Callable[..., object]) -> None:
     """Carry out orders, each in a process of its own, until there are no more."""
     for line in sys.stdin:
-        seconds, order = json.loads(line)
+        when, order = json.loads(line)
         child = os.fork()
         if not child:
             _end(perform, order)
-        if seconds is not None:
+        if when is not None:
+            path, size, seconds = when
+            # Is it at an end already, it has failed: that is told.
+            while Path(path).stat().st_size < size and not os.waitid(*_look_at(child)):
+                time.sleep(0.001)
             time.sleep(seconds)
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _look_at(child: int) -> tuple[int, int, int]:
+    """Return how to ask whether a child has ended, and leave it there."""
+    return os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
 def _end(perform: Callable[..., object], order: dict[str, Any]) -> None:

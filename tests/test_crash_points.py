@@ -171,11 +171,18 @@ def test_what_was_acknowledged_survives_a_kill(
 ) -> None:
     """Killed at any moment, it goes on at once, and has every commit it said it has."""
     url, chance, acknowledged = _in_files(tmp_path), random.Random(round_), 0  # noqa: S311
+    written = tmp_path / ACKNOWLEDGED
+    written.touch()
     for _ in range(ROUND):
-        # Some of them while it is being opened.
-        ended = killer.order(url=url, folder=str(tmp_path), seconds=chance.uniform(0, 0.4))
-        assert -signal.SIGKILL == ended
-        lines = (tmp_path / ACKNOWLEDGED).read_text().splitlines()
+        # One in five while it is opened, or soon after; the others once it packs.
+        if chance.random() < 0.2:
+            size, seconds = 0, chance.uniform(0, 0.3)
+        else:
+            size = written.stat().st_size + chance.randrange(1, 150)
+            seconds = chance.uniform(0, 0.01)
+        when = str(written), size, seconds
+        assert -signal.SIGKILL == killer.order(url=url, folder=str(tmp_path), when=when)
+        lines = written.read_text().splitlines()
         acknowledged = int(lines[-1]) if lines else 0
         with opened(url, "it") as backpack:
             head = 0 if backpack.head is None else backpack.head.seq
