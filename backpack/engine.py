@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from backpack.history import Held
     from backpack.labels import Labels
+    from backpack.logged import Entered
     from backpack.protocols import CommitLog, ReadableLog, ReferencePolicy
     from backpack.records import Event
     from backpack.settings import Settings
@@ -94,19 +95,21 @@ class Engine:
         self.scribe = Scribe(log, self.history, self.store, on_commit=on_commit)
         self.reader.log = log
 
-    def begin(self, name: str, settings: str) -> CommitLog:
+    def begin(self, name: str, settings: str, entered: Entered | None = None) -> CommitLog:
         """Begin a log in the archive, and enter into it from here on.
 
         Args:
             name: What the Backpack is called there.
             settings: Its settings, as JSON.
+            entered: What is in it from the first, if anything is.
 
         Raises:
             ArchiveError: It cannot be written, or has one of that name.
         """
         archive = self.settings.archive
         assert archive is not None  # noqa: S101
-        log = archive.start(name, self.code, class_name(type(self.settings.codec)), settings)
+        codec = class_name(type(self.settings.codec))
+        log = archive.start(name, self.code, codec, settings, entered)
         self.attach(log)
         return log
 

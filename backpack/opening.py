@@ -123,9 +123,8 @@ def restore_from(
         if archive is None:
             engine.restore(source, done)
         else:
-            log = engine.begin(found.name, source.settings)
+            log = engine.begin(found.name, source.settings, checkpoints.all_of(source))
             try:
-                checkpoints.copy(source, log)
                 engine.restore(log, done)
             except BaseException:
                 log.close()

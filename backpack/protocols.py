@@ -179,7 +179,9 @@ class Archive(Protocol):
         """Whether each commit has to be durable before it is acknowledged."""
         ...
 
-    def start(self, name: str, code: str, codec: str, settings: str, /) -> CommitLog:
+    def start(
+        self, name: str, code: str, codec: str, settings: str, entered: Entered | None = None, /
+    ) -> CommitLog:
         """Begin a new log under a name.
 
         Args:
@@ -187,6 +189,7 @@ class Archive(Protocol):
             code: What the ids of its commits end with.
             codec: The name of the class of its codec.
             settings: Its settings, as JSON.
+            entered: What is in it from the first, if anything is: all of it is there, or no log.
         """
         ...
 

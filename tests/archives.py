@@ -113,6 +113,33 @@ class Past:
             with pytest.raises(CommitPruned, match="was pruned"):
                 backpack.snapshot(f"{seq}-{backpack.code}")
 
+    def check_log(self, backpack: Backpack) -> None:
+        """Every commit is there once, and what it set is in the log exactly; read in one go.
+
+        For a Backpack of which all is in the log; quicker than to look at each commit.
+        """
+        scribe, codec = backpack._engine.scribe, backpack._engine.settings.codec
+        assert audit(backpack) == []
+        assert dict(backpack) == self.current
+        assert backpack.history() == self.commits[::-1]
+        assert scribe is not None
+        found = {(each.key, each.seq): each for each in scribe.log.versions(0)}
+        before: dict[str, Any] = {}
+        for seq, state in enumerate(self.states, 1):
+            for key in before.keys() | state.keys():
+                if before.get(key, self) == state.get(key, self):
+                    continue
+                read = found.pop((key, seq))
+                if read.encoded is not None:
+                    assert codec.decode(read.encoded) == state[key]
+                elif read.reference is None:
+                    assert key not in state
+                else:
+                    assert self.is_superseded(key, seq)
+                    assert len(str(state[key])) > LIMIT - 10
+            before = state
+        assert found == {}
+
     def check_at(self, backpack: Backpack, seq: int) -> None:
         """One commit shows exactly what was."""
         snapshot = backpack.snapshot(f"{seq}-{backpack.code}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
-import subprocess
-import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -140,6 +138,19 @@ def _let_go(database: Database) -> None:
             lock.release()
     if not database.is_sqlite:
         database.connection.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
+def test_a_lock_that_lingers_on_a_server_is_waited_for(server: str) -> None:
+    """A server notices a moment later that a writer was killed."""
+    with opened(server, "lingers"):
+        pass
+    with closing(Database(SqlArchive(server).parsed)) as killed:
+        killed.hold("lingers")
+        later = threading.Timer(0.1, killed.drop)
+        later.start()
+        with opened(server, "lingers") as backpack:
+            assert {} == dict(backpack)
+        later.join()
 
 
 def test_a_name_is_taken_once(url: str) -> None:
@@ -355,44 +366,6 @@ def test_marks_that_fail_change_nothing(
     with opened(url) as again:
         assert pins == again.memory_usage().pins
         past.check(again)
-
-
-_WRITER = """
-import sys
-from backpack import Backpack
-bp = Backpack.open(sys.argv[1], "it", max_history_size="16 KiB", reference={"max_value_size": 1500})
-for number in range(bp.head.seq if bp.head else 0, 10**9):
-    commit = bp.pack("key " + str(number % 3), str(number) * (number % 200))
-    print(commit.seq, flush=True)
-"""
-
-
-#: So often is a writer killed; ``BACKPACK_KILLS=500`` tries longer.
-KILLS = int(os.environ.get("BACKPACK_KILLS", "8"))
-
-
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    """Killed at random moments, it goes on at once, and has every commit it said it has."""
-    url, chance = f"sqlite:///{tmp_path}/archive.db", random.Random(1)  # noqa: S311
-    acknowledged = 0
-    for _ in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, url], stdout=subprocess.PIPE, text=True
-        ) as writer:
-            assert writer.stdout is not None
-            for _ in range(chance.randrange(1, 80)):
-                acknowledged = int(writer.stdout.readline())
-            writer.kill()
-            acknowledged = max([acknowledged, *map(int, writer.stdout.read().split("\n")[:-1])])
-        with opened(url) as backpack:
-            seqs = [commit.seq for commit in backpack.history()]
-            assert seqs == list(range(len(seqs), 0, -1))
-            assert acknowledged <= len(seqs) <= acknowledged + 1
-            # The newest, and some of the others: there get to be many.
-            for seq in {*seqs[:200], *chance.choices(seqs, k=50)}:
-                number = seq - 1
-                shown = backpack.snapshot(f"{seq}-{backpack.code}")[f"key {number % 3}"]
-                assert shown == str(number) * (number % 200)
 
 
 # --- bad input ---------------------------------------------------------------------------

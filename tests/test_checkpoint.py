@@ -27,7 +27,7 @@ from backpack import (
     UnpackableValue,
     UnsafePickleCodec,
 )
-from backpack.archive import SqlArchive, rows
+from backpack.archive import SqlArchive, checkpoint, rows
 from backpack.archive.log import Log
 from backpack.audit import audit
 from backpack.policies import Compressed, Delta, Full, KeepTagged, Oldest, Stub, Thinning
@@ -129,6 +129,32 @@ def test_what_was_archived_goes_with_it(tmp_path: Path) -> None:
             for commit in again.history():
                 past.check_at(again, commit.seq)
     with Backpack.open(second, "it", **settings()) as again:
+        past.check(again)
+
+
+@pytest.mark.parametrize("how", ["restored", "unpacked"])
+def test_what_cannot_be_read_whole_puts_nothing_into_an_archive(how: str, tmp_path: Path) -> None:
+    """Nobody finds an empty Backpack of its name there, and another file can be restored."""
+    archive, path = SqlArchive(f"sqlite:///{tmp_path}/archive.db"), tmp_path / "file"
+    backpack, past = used(5, count=20, max_history_size="1 MiB")
+    backpack.save(path)
+    whole = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE backpack_versions SET data = x'00' WHERE seq = 15")
+
+    def restore() -> None:
+        if how == "restored":
+            Backpack.restore(path, archive=archive).close()
+        else:
+            checkpoint.unpack(path, archive)
+
+    with pytest.raises(CorruptError, match="that 15 set in the archive is not as it was written"):
+        restore()
+    with pytest.raises(UnknownName, match=f"there is no Backpack called '{backpack.code}' in the"):
+        archive.look(backpack.code)
+    path.write_bytes(whole)
+    restore()
+    with Backpack.open(archive, backpack.code) as again:
         past.check(again)
 
 

@@ -30,11 +30,10 @@ from backpack.wording import described, one_line, one_of, shown
 
 if TYPE_CHECKING:
     from backpack.logged import LoggedVersion, Read
-    from backpack.protocols import CommitLog
 
 __all__ = [
     "Found",
-    "copy",
+    "all_of",
     "look_into",
     "opened",
     "save",
@@ -173,22 +172,16 @@ def unpack(
         CorruptError: The checkpoint is damaged.
     """
     found = look_into(path, name)
-    with (
-        closing(opened(path, found)) as source,
-        closing(archive.start(found.name, source.code, source.codec, source.settings)) as log,
-    ):
-        copy(source, log, found.versions, progress)
+    with closing(opened(path, found)) as source:
+        entered = all_of(source, found.versions, progress)
+        archive.start(found.name, source.code, source.codec, source.settings, entered).close()
     return found
 
 
-def copy(
-    source: LogReader, log: CommitLog, count: int = 0, progress: Progress | None = None
-) -> None:
-    """Enter all that is in one log into another, which is empty."""
+def all_of(source: LogReader, count: int = 0, progress: Progress | None = None) -> Entered:
+    """Return all that is in a log, to be entered into another."""
     versions = _counted(logged_again(source), count, progress)
-    entered = Entered(list(source.commits(newest_first=False)), versions)
-    log.write(entered)
-    log.commit(entered)
+    return Entered(list(source.commits(newest_first=False)), versions)
 
 
 def verify(

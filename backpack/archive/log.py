@@ -124,25 +124,31 @@ class Log(LogReader):
             ArchiveError: It cannot be written, or is not as it was left.
         """
         with self.database.telling("cannot be written"):
-            connection = self._begin()
-            commits, written, retained = 0, 0, -len(entered.pruned)
-            for some in _portions(commit_row(self.name, each) for each in entered.commits):
-                connection.execute(_INSERT_COMMITS, some)
-                commits += len(some)
-                retained += sum(each["retained"] for each in some)
-            ends = self._coming = {}
-            for rows in _portions(self._version_rows(connection, entered.versions, ends)):
-                connection.execute(_INSERT_VERSIONS, rows)
-                written += len(rows)
-                self._sweeper.grow(sum(len(each["data"] or b"") + _ROW for each in rows))
-            head = entered.commits[-1].commit.seq if commits else self.head
-            self._move(connection, head, commits, retained, written)
-            if entered.pruned:
-                self._set_retained(connection, entered.pruned, is_retained=False)
-            for amended, _ in entered.amended:
-                self._amend(connection, amended)
-            for key, seq in entered.spent:
-                self._spend(connection, key, seq)
+            self.enter(self._begin(), entered)
+
+    def enter(self, connection: Connection, entered: Entered) -> None:
+        """Write what is entered, in a transaction that somebody else ends.
+
+        Where that makes it durable, :meth:`follow` has to be called.
+        """
+        commits, written, retained = 0, 0, -len(entered.pruned)
+        for some in _portions(commit_row(self.name, each) for each in entered.commits):
+            connection.execute(_INSERT_COMMITS, some)
+            commits += len(some)
+            retained += sum(each["retained"] for each in some)
+        ends = self._coming = {}
+        for rows in _portions(self._version_rows(connection, entered.versions, ends)):
+            connection.execute(_INSERT_VERSIONS, rows)
+            written += len(rows)
+            self._sweeper.grow(sum(len(each["data"] or b"") + _ROW for each in rows))
+        head = entered.commits[-1].commit.seq if commits else self.head
+        self._move(connection, head, commits, retained, written)
+        if entered.pruned:
+            self._set_retained(connection, entered.pruned, is_retained=False)
+        for amended, _ in entered.amended:
+            self._amend(connection, amended)
+        for key, seq in entered.spent:
+            self._spend(connection, key, seq)
 
     def commit(self, entered: Entered) -> None:
         """Make durable what was written; it is when :attr:`done` is this.
@@ -160,6 +166,11 @@ class Log(LogReader):
             self._ends.pop(key, None)
         with self.database.telling("cannot be written"):
             self._make_durable(entered)
+        self.follow()
+
+    def follow(self) -> None:
+        """Be where the log is, now that what was entered is durable."""
+        self._row = self._next_row
         for key, end in self._coming.items():
             self._remember(key, end)
 

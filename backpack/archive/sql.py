@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
     from backpack.archive.rows import Row
+    from backpack.logged import Entered
 
 __all__ = ["SqlArchive"]
 
@@ -94,7 +95,14 @@ class SqlArchive:
         """The URL in parts."""
         return parsed(self.url)
 
-    def start(self, name: str, code: str, codec: str, settings: str = "{}") -> Log:
+    def start(
+        self,
+        name: str,
+        code: str,
+        codec: str,
+        settings: str = "{}",
+        entered: Entered | None = None,
+    ) -> Log:
         """Begin a new log.
 
         Args:
@@ -102,6 +110,7 @@ class SqlArchive:
             code: What the ids of its commits end with.
             codec: The name of its codec's class.
             settings: Its settings, as JSON.
+            entered: What is in it from the first, if anything is: all of it is there, or no log.
 
         Raises:
             ArchiveError: There is one of that name, or the archive cannot be used.
@@ -118,11 +127,15 @@ class SqlArchive:
                     )
                 row = pack_row(name, code, codec, settings)
                 connection.execute(insert(PACKS), row)
+                log = Log(database, row, self.retention)
+                if entered is not None:
+                    log.enter(connection, entered)
                 database.commit()
+                log.follow()
         except BaseException:
             database.close()
             raise
-        return Log(database, row, self.retention)
+        return log
 
     def resume(self, name: str) -> Log | None:
         """Open a log to go on with it, or return None if there is none of that name.
