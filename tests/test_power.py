@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from archives import LIMIT, Past
 from attrs import frozen
+from powercuts import recording
 from powercuts.disk import Cut, cuts, whole
 from powercuts.programs import CHECKPOINT, CODE, PROGRAMS, log_of, opened
 from powercuts.recording import (
@@ -201,19 +202,35 @@ def _last_like(pasts: Sequence[Past], cut: Cut, is_like: Callable[[Past], bool])
 
 # --- what is promised --------------------------------------------------------------------
 
+Tell = Callable[[Iterator[Outcome]], list[Outcome]]
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Return what collects outcomes, and puts their figures into the report (``--junitxml``)."""
+
+    def collect(found: Iterator[Outcome]) -> list[Outcome]:
+        collected = list(found)
+        record_property("states", len(collected))
+        record_property("states that lost nothing", sum(each.is_kept for each in collected))
+        record_property("steps lost at most", max(each.lost for each in collected))
+        return collected
+
+    return collect
+
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_acknowledged_survives_a_loss_of_power(seed: int) -> None:
+def test_what_was_acknowledged_survives_a_loss_of_power(seed: int, tell: Tell) -> None:
     """With ``sync: power``: whenever it is lost, all of it is there, and exact."""
-    found = list(outcomes("archived", "power", CUTS // len(SEEDS), seed=seed))
+    found = tell(outcomes("archived", "power", CUTS // len(SEEDS), seed=seed))
     assert len(found) == CUTS // len(SEEDS)
     assert [] == [each for each in found if not each.is_kept]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_only_the_newest_are_lost_where_that_is_allowed(seed: int) -> None:
+def test_only_the_newest_are_lost_where_that_is_allowed(seed: int, tell: Tell) -> None:
     """With ``sync: process``: those since the log was synchronized last, and nothing is damaged."""
-    found = list(outcomes("archived", "process", CUTS // len(SEEDS), seed=seed))
+    found = tell(outcomes("archived", "process", CUTS // len(SEEDS), seed=seed))
     assert len(found) == CUTS // len(SEEDS)
     assert [] == [each for each in found if each.problem or each.shown < each.cut.durable]
     # It is no empty allowance.
@@ -221,9 +238,9 @@ def test_only_the_newest_are_lost_where_that_is_allowed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_checkpoint_is_whole_or_as_before(seed: int) -> None:
+def test_a_checkpoint_is_whole_or_as_before(seed: int, tell: Tell) -> None:
     """Whoever finds one finds it whole; once it is saved, it is there."""
-    found = list(outcomes("saved", "power", CUTS // len(SEEDS) // 2, seed=seed))
+    found = tell(outcomes("saved", "power", CUTS // len(SEEDS) // 2, seed=seed))
     assert [] == [each for each in found if not each.is_kept]
     assert {0, 4} <= {each.shown for each in found} or not _IS_LONG
 
@@ -324,6 +341,18 @@ def test_what_is_not_understood_is_not_passed_over(line: str, tmp_path: Path) ->
     program = program.replace("; mmap.mmap", "; os.ftruncate(file, 1); mmap.mmap")
     with pytest.raises(AssertionError, match="not known here|written in memory|not whole"):
         record([sys.executable, "-c", program, str(folder)], folder)
+
+
+def test_where_nothing_can_be_recorded_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is told; the tests are skipped for that reason."""
+    assert why_not() is None
+    refused = ("sh", "-c", "echo ptrace: Operation not permitted >&2; exit 1")
+    monkeypatch.setattr(recording, "_STRACE", refused)
+    assert "strace is not permitted here: ptrace: Operation not permitted" == why_not()
+    monkeypatch.setenv("PATH", "")
+    assert "writes are recorded with strace, which is not installed" == why_not()
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert "writes are recorded with strace, which is Linux's" == why_not()
 
 
 def test_a_disk_holds_what_was_synchronized() -> None:

@@ -7,9 +7,9 @@ written may hold anything where it was to be changed. Which files there are is a
 changes since the folder was synchronized last: in their order as a rule, since file systems keep a
 journal of them, but any of them may be missing as well.
 
-These are the states of ALICE (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014),
-and those of SQLite's own crash tests, but that what is next to a write keeps its bytes, on which
-SQLite relies (https://sqlite.org/psow.html).
+After ALICE (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014) and SQLite's own
+crash tests. Unlike in these, what is next to a write keeps its bytes, on which SQLite relies
+(https://sqlite.org/psow.html).
 """
 
 from __future__ import annotations
