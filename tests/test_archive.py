@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from archives import Past, settings, some_value
@@ -366,6 +366,18 @@ def test_marks_that_fail_change_nothing(
     with opened(url) as again:
         assert pins == again.memory_usage().pins
         past.check(again)
+
+
+@pytest.mark.parametrize(("sync", "settings"), [("process", (1, 0)), ("power", (2, 1))])
+def test_what_has_to_survive_decides_how_it_is_synchronized(
+    sync: Literal["process", "power"], settings: tuple[int, int], tmp_path: Path
+) -> None:
+    """A loss of power takes what is in the cache of a drive, where macOS leaves it otherwise."""
+    url = SqlArchive(f"sqlite:///{tmp_path}/archive.db").parsed
+    with closing(Database(url, sync)) as database:
+        pragmas = ("synchronous", "fullfsync")
+        read = database.connection.exec_driver_sql
+        assert settings == tuple(read(f"PRAGMA {each}").scalar() for each in pragmas)
 
 
 # --- bad input ---------------------------------------------------------------------------

@@ -244,6 +244,26 @@ def test_a_file_is_whole_or_as_before(
     assert "more" == Backpack.restore(path)["a"]
 
 
+@pytest.mark.parametrize("error", [None, OSError(45, "Operation not supported")])
+def test_it_is_written_through_the_cache_of_the_drive(
+    error: OSError | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS that is a call of its own, file and folder; where it fails, fsync has to do."""
+    fcntl = pytest.importorskip("fcntl")
+    calls: list[int] = []
+
+    def called(_: int, call: int) -> None:
+        calls.append(call)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", called)
+    Backpack().save(tmp_path / "file")
+    assert [51, 51] == calls
+    assert {} == dict(Backpack.restore(tmp_path / "file"))
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """It says which, and why."""
     with pytest.raises(ArchiveError, match="unable to open database file"):

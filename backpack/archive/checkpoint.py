@@ -28,6 +28,11 @@ from backpack.logged import Entered, Saved, logged_again
 from backpack.unicode import is_unicode
 from backpack.wording import described, one_line, one_of, shown
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows has none.
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from backpack.logged import LoggedVersion, Read
 
@@ -251,6 +256,9 @@ def _synchronize(path: Path) -> None:
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
+        if hasattr(fcntl, "F_FULLFSYNC"):  # On macOS, fsync leaves it in the cache of the drive,
+            with suppress(OSError):  # and not every file system knows better.
+                fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -336,6 +336,8 @@ class Database:
             "mmap_size": "0",
             "journal_size_limit": f"{_JOURNAL}",
             "synchronous": "OFF" if self._single_file else _SYNCHRONOUS[self._sync],
+            # On macOS, what is synchronized otherwise is still in the cache of the drive.
+            "fullfsync": "ON" if self._sync == "power" else "OFF",
         }
         for name, value in settings.items():
             raw.execute(f"PRAGMA {name}={value}").close()
