@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from backpack.archive.files import check_file
 from backpack.archive.tables import ABOUT, SCHEMA, TABLES
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
 from backpack.unicode import is_unicode
@@ -180,6 +181,8 @@ class Database:
     @contextmanager
     def reading(self, what: str = "cannot be read") -> Iterator[Connection]:
         """Read in one transaction: what is read is of one moment."""
+        if self._is_writing:  # It was interrupted.
+            self.drop()
         with self.telling(what):
             connection = self.connection
             begin = "BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -311,8 +314,7 @@ class Database:
 
     def _look_at_file(self) -> None:
         path = Path(str(self._url.database))
-        if self._read_only and not path.exists():
-            raise ArchiveError(f"there is no archive {path}")
+        check_file(path, must_exist=self._read_only)
         with self.telling("cannot be opened"):
             # Where another makes it at this moment, this waits until it has.
             found = self._objects()

@@ -89,7 +89,6 @@ class Log(LogReader):
     def __init__(self, database: Database, row: Row) -> None:
         super().__init__(database, row)
         self.done: Entered | None = None
-        self._row = row
         self._next_row = row
         self._doubtful: list[Entered] = []
         self._coming: dict[str, _End] = {}

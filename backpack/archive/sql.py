@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
-from sqlalchemy import func, insert, select, true, update
+from sqlalchemy import false, func, insert, or_, select, true, update
 
 from backpack.archive.database import Database, Sync, parsed
 from backpack.archive.log import Log
@@ -103,6 +103,11 @@ class SqlArchive:
                         f"there is a Backpack called {shown(name)} in the archive "
                         f"{database.name}; Backpack.open goes on with it, or choose another name"
                     )
+                if self._has_commits(connection, name):
+                    raise CorruptError(
+                        f"the archive {database.name} has commits of {shown(name)}, and has lost "
+                        "what else is known of it"
+                    )
                 row = pack_row(name, code, codec, settings)
                 connection.execute(insert(PACKS), row)
                 database.commit()
@@ -167,6 +172,11 @@ class SqlArchive:
         return LogReader(database, row)
 
     @staticmethod
+    def _has_commits(connection: Connection, name: str) -> bool:
+        query = select(COMMITS.c.seq).where(COMMITS.c.name == name).limit(1)
+        return connection.execute(query).first() is not None
+
+    @staticmethod
     def _row(connection: Connection, name: str) -> Row | None:
         row = connection.execute(select(PACKS).where(PACKS.c.name == name)).first()
         return None if row is None else as_row(row)
@@ -177,7 +187,7 @@ def _check(connection: Connection, database: Database, row: Row) -> None:
     check_pack(row)
     of_name = {table: table.c.name == row["name"] for table in (COMMITS, VERSIONS)}
     for table, what, which in (
-        (COMMITS, "commits", true()),
+        (COMMITS, "commits", or_(COMMITS.c.retained == true(), COMMITS.c.retained == false())),
         (COMMITS, "retained", COMMITS.c.retained == true()),
         (VERSIONS, "versions", true()),
     ):
@@ -192,8 +202,14 @@ def _check(connection: Connection, database: Database, row: Row) -> None:
         ends = connection.execute(
             select(func.min(table.c.seq), func.max(table.c.seq)).where(of_name[table])
         ).one()
-        first, last = ends[0] or 1, ends[1] or 0
-        if first < 1 or last > row["head"] or (table is COMMITS and last != row["head"]):
+        first, last = (1, 0) if ends[0] is None else ends
+        if (
+            type(first) is not int
+            or type(last) is not int
+            or first < 1
+            or last > row["head"]
+            or (table is COMMITS and last != row["head"])
+        ):
             raise CorruptError(
                 f"{shown(row['name'])} in the archive {database.name} does not end with commit "
                 f"{row['head']}"
