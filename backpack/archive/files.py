@@ -35,7 +35,8 @@ def check_file(path: Path, *, must_exist: bool) -> None:
 
 
 def _is_empty(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size == 0
+    """Whether SQLite takes a file for empty, as it does one of a single byte."""
+    return path.is_file() and path.stat().st_size <= 1
 
 
 def _is_used(path: Path) -> bool:
