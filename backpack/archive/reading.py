@@ -22,7 +22,7 @@ from backpack.policies.delta import Delta
 from backpack.records import HeldVersion
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Connection, Select
     from sqlalchemy import Row as Fetched
 
     from backpack.archive.database import Database
@@ -36,8 +36,9 @@ SPAN: Final = 64
 _AT_HAND: Final = 4 * 1024 * 1024
 #: So many rows are fetched at a time.
 _PORTION: Final = 500
-#: So many versions are fetched at a time.
-_STREAMED: Final = 50
+
+#: So many versions are fetched from a server at a time.
+_STREAMED: Final = 8
 
 _OF_NAME: Final = VERSIONS.c.name == bindparam("of")
 _OF_KEY: Final = _OF_NAME & (VERSIONS.c.key == bindparam("of_key"))
@@ -73,12 +74,8 @@ def _at_ends(end: Any, side: ColumnElement[bool], *columns: Any) -> Select[Any]:
     return select(ends.c.key.label("of_key"), *columns).outerjoin(VERSIONS, is_it)
 
 
-_SELECT_ALL: Final = _at_ends(func.max, _UP_TO, VERSIONS).execution_options(
-    stream_results=True, yield_per=_STREAMED
-)
-_SELECT_ALL_NEXT: Final = _at_ends(func.min, _LATER, *_FOLLOWING).execution_options(
-    stream_results=True, yield_per=_STREAMED
-)
+_SELECT_ALL: Final = _at_ends(func.max, _UP_TO, VERSIONS)
+_SELECT_ALL_NEXT: Final = _at_ends(func.min, _LATER, *_FOLLOWING)
 
 
 class LogReader:
@@ -211,11 +208,10 @@ class LogReader:
             .where(VERSIONS.c.name == self.name)
             .where((VERSIONS.c.seq > since) | (VERSIONS.c.seq == newest.c.seq))
             .order_by(VERSIONS.c.key, VERSIONS.c.seq)
-            .execution_options(stream_results=True, yield_per=_STREAMED)
         )
         before: Read | None = None
         with self.database.reading() as connection:
-            for row in connection.execute(query):
+            for row in self._streamed(connection, query):
                 version = as_row(row)
                 check_version(version)
                 is_next = before is not None and before.key == version["key"]
@@ -249,10 +245,9 @@ class LogReader:
         place = {"of": self.name, "at": seq}
         found: list[tuple[int, int, str]] = []
         with self.database.reading() as connection:
-            before = {
-                row.of_key: _before(row) for row in connection.execute(_SELECT_ALL_NEXT, place)
-            }
-            for row in connection.execute(_SELECT_ALL, place):
+            later = self._streamed(connection, _SELECT_ALL_NEXT, place)
+            before = {row.of_key: _before(row) for row in later}
+            for row in self._streamed(connection, _SELECT_ALL, place):
                 version = as_row(row)
                 check_version(version)
                 key, setter = version["key"], version["seq"]
@@ -265,6 +260,15 @@ class LogReader:
                 raise self._lost(key, seq + 1)
         found.sort(key=itemgetter(0, 1))
         return [key for _, _, key in found]
+
+    def _streamed(
+        self, connection: Connection, query: Select[Any], place: dict[str, Any] | None = None
+    ) -> Iterator[Fetched[Any]]:
+        """Iterate over the rows of a query, of which few are in memory at a time."""
+        # SQLite gives one row after the other; a server would send them all.
+        is_server = not self.database.is_sqlite
+        options = {"stream_results": True, "yield_per": _STREAMED} if is_server else {}
+        yield from connection.execute(query, place, execution_options=options)
 
     def _encoded(self, version: Any) -> bytes:
         """Return the encoded bytes of the version of a row."""
