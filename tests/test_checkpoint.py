@@ -280,7 +280,7 @@ FORGED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a size that is text": ("versions", _LAST, {"size": "x"}),
     "a version beyond the head": ("versions", _LAST, {"seq": 99}),
     "nothing to lean on": ("versions", "seq = 1", {"form": 2}),
-    "left out without a trace": ("versions", "seq = 1", {"form": 3, "data": None}),
+    "left out without a trace": ("versions", "seq = 4", {"form": 3, "data": None, "ground": 0}),
 }
 
 
@@ -331,6 +331,14 @@ def test_names_of_a_strange_file_are_shown_on_one_line(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=blamed) as caught:
             Backpack.restore(path)
         assert str(caught.value).isprintable()
+
+
+def test_a_number_that_is_none_is_shown_on_one_line() -> None:
+    """A row of a strange file may have anything in its place."""
+    row = dict.fromkeys((*rows._MARKED_COMMIT, "mark"), "\x1b\n")
+    with pytest.raises(CorruptError, match="is not as it was written") as caught:
+        rows.commit_of(row, "abc")
+    assert str(caught.value).isprintable()
 
 
 def test_where_what_was_archived_goes_is_told_by_a_url(tmp_path: Path) -> None:
