@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from backpack.opening import archives
-from backpack.terminal import emit, progress
+from backpack.terminal import emit, line, progress
 
 __all__ = ["restore", "save", "verify_file"]
 
@@ -25,7 +25,7 @@ def save(archive: str, file: Path, name: str | None) -> None:
     """
     with progress("saving") as advance:
         found = _checkpoints().save(archive, file, name, advance)
-    emit(f"{found.name}: {found.versions:,} versions saved to {file}\n")
+    emit(f"{line(found.name)}: {found.versions:,} versions saved to {file}\n")
 
 
 @click.command()
@@ -40,7 +40,7 @@ def restore(file: Path, archive: str, name: str | None) -> None:
     checkpoints = _checkpoints()
     with progress("restoring") as advance:
         found = checkpoints.unpack(file, checkpoints.SqlArchive(archive), name, advance)
-    emit(f"{found.name}: {found.versions:,} versions restored to {archive}\n")
+    emit(f"{line(found.name)}: {found.versions:,} versions restored to {archive}\n")
 
 
 @click.command(name="verify")
@@ -50,7 +50,7 @@ def verify_file(file: str, name: str | None) -> None:
     """Read all of a checkpoint or an archive, and say whether it is as it was written."""
     with progress("verifying") as advance:
         found, commits = _checkpoints().verify(file, name, advance)
-    emit(f"{found.name}: {commits:,} commits, {found.versions:,} versions: all as written\n")
+    emit(f"{line(found.name)}: {commits:,} commits, {found.versions:,} versions: all as written\n")
 
 
 def _checkpoints() -> Any:

@@ -271,7 +271,7 @@ class Backpack(MutableMapping[str, Any]):
 
         Reading the file runs no code of it. It has the settings it was saved with; policies that
         do not come with Backpack have to be given, or their imports allowed. What it had archived
-        is restored if an ``archive`` is given for it.
+        is restored if an ``archive`` is given for it: one, or its URL, as for :meth:`open`.
 
         Args:
             path: The file: a checkpoint, or an SQLite archive.

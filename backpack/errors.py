@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backpack.wording import one_line
+
 if TYPE_CHECKING:
     from backpack.records import Unavailable
 
@@ -69,7 +71,9 @@ class ConfigError(BackpackError, ValueError):
         self.where = where
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.field, self.message) if part)
+        # A field may be whatever a file has for one.
+        field = self.field and one_line(self.field)
+        return ": ".join(part for part in (self.where, field, self.message) if part)
 
 
 class TraceError(BackpackError, ValueError):

@@ -109,6 +109,9 @@ def restore_from(
     checkpoints = archives().checkpoint
     if name is not None:
         name = check_name(name)
+    url = overrides.get("archive")
+    if isinstance(url, str) and "://" in url:
+        overrides = {**overrides, "archive": _place(url)}
     found = checkpoints.look_into(path, name)
 
     def done(number: int) -> None:

@@ -138,6 +138,11 @@ def find(axis: Axis, name: str, *, allow_imports: bool = True) -> object:
         ConfigError: Nothing has that name, it cannot be imported, or importing is off.
     """
     target = axis.built_in.get(name)
+    if axis is ARCHIVE and "://" in name:
+        raise ConfigError(
+            "a URL is where an archive is, not what it is called; write "
+            "{use: sql, url: 'sqlite:///runs.db'}"
+        )
     if target is None and ":" in name:
         if not allow_imports:
             raise ConfigError(

@@ -78,8 +78,8 @@ def found(value: object) -> str:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Names as a list in a sentence, sorted."""
-    return ", ".join(sorted(names))
+    """Names as a list in a sentence, sorted, each on one line."""
+    return ", ".join(map(one_line, sorted(names)))
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -101,7 +101,11 @@ class Delta:
                 if inserted < _WORTH_A_FRAME:
                     return patch
                 return min(_PATCH_FRAME + compress(patch, self.level), patch, key=len)
-        return min(FRAME + compress(encoded, self.level, base), RAW + encoded, key=len)
+        frame = compress(encoded, self.level, base)
+        if len(frame) <= len(encoded):
+            return FRAME + frame
+        del frame  # It may be large.
+        return RAW + encoded
 
     def read(self, version: HeldVersion, /) -> bytes:
         """Return the encoded bytes.

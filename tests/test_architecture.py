@@ -15,8 +15,9 @@ ROOT = Path(__file__).parent.parent
 
 #: Every module's layer: it may import its own layer's neighbours and those below, at module level.
 LAYERS = [
-    {"errors", "splices", "unicode"},
-    {"records", "wording"},
+    {"splices", "unicode", "wording"},
+    {"errors"},
+    {"records"},
     {"protocols", "units", "ids", "labels", "entries", "logged"},
     {"policies", "codec", "history", "commits", "names", "budget", "proposal", "events", "guard"},
     {"store", "draft", "chains"},

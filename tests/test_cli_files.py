@@ -73,6 +73,16 @@ def test_a_name_is_given_where_there_are_several(run: Run, tmp_path: Path) -> No
     assert "there is no 'none'; there are: other" in run("verify", file, "--name", "none")[2]
 
 
+def test_a_name_is_printed_on_one_line(run: Run, tmp_path: Path) -> None:
+    """Whatever it is: a strange file cannot write to a terminal."""
+    url, file = f"sqlite:///{tmp_path}/a.db", tmp_path / "file"
+    used(url, "a\x1b[31m\nb", 3)
+    for command in (("save", url, file), ("verify", file), ("restore", file, f"{url}.copy")):
+        code, out, _ = run(*command)
+        assert (code, out[: len("a\\x1b[31m b: 3 ")]) == (0, "a\\x1b[31m b: 3 ")
+        assert out.count("\n") == 1
+
+
 def test_a_damaged_file_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
     """And so is one that is none, or not there."""
     url, file = f"sqlite:///{tmp_path}/a.db", tmp_path / "file"

@@ -84,6 +84,11 @@ def test_found() -> None:
     assert ["text", "a whole number", "a number", "true"] == [found(v) for v in ("a", 1, 1.0, True)]
 
 
+def test_names_are_listed_on_one_line() -> None:
+    """Sorted, and whatever is in them."""
+    assert "a b, c\\x1b[0m" == one_of(["c\x1b[0m", "a\nb"])
+
+
 def test_one_line() -> None:
     """Line breaks become spaces, control characters are escaped, the rest is cut."""
     assert "a b\\x1b[0m" == one_line("a\n b\x1b[0m")

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import frozen
 from sqlalchemy import URL, insert, select
@@ -47,10 +47,14 @@ __all__ = [
     "write",
 ]
 
+V = TypeVar("V", bound="LoggedVersion | Read")
+
 #: Told how many versions are done, and of how many, where that is known.
 Progress = Callable[[int, int], None]
 
+#: Progress is told every so many versions, or bytes of them.
 _EVERY: Final = 100
+_EVERY_BYTES: Final = 1024 * 1024
 
 
 @frozen
@@ -212,14 +216,15 @@ def verify(
     return found, commits
 
 
-def _counted(
-    versions: Iterable[LoggedVersion] | Iterable[Read], count: int, progress: Progress | None
-) -> Iterator[LoggedVersion]:
+def _counted(versions: Iterable[V], count: int, progress: Progress | None) -> Iterator[V]:
     """Iterate over versions, and tell how far that is."""
+    untold = 0
     for number, each in enumerate(versions):
-        if progress is not None and number % _EVERY == 0:
+        untold += 0 if each.encoded is None else len(each.encoded)
+        if progress is not None and (number % _EVERY == 0 or untold > _EVERY_BYTES):
             progress(number, count)
-        yield each  # type: ignore[misc]
+            untold = 0
+        yield each
     if progress is not None:
         progress(count, count)
 

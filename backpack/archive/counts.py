@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Table, func, select, true
+from sqlalchemy import Table, false, func, or_, select, true
 
 from backpack.archive.rows import check_pack
 from backpack.archive.tables import COMMITS, VERSIONS
@@ -28,7 +28,7 @@ def counted(connection: Connection, name: str) -> dict[str, int]:
         return connection.scalar(query) or 0
 
     return {
-        "commits": count(COMMITS, true()),
+        "commits": count(COMMITS, or_(COMMITS.c.retained == true(), COMMITS.c.retained == false())),
         "retained": count(COMMITS, COMMITS.c.retained == true()),
         "versions": count(VERSIONS, true()),
     }
@@ -56,8 +56,14 @@ def check_counts(connection: Connection, database: Database, row: Row) -> None:
         ends = connection.execute(
             select(func.min(table.c.seq), func.max(table.c.seq)).where(table.c.name == row["name"])
         ).one()
-        first, last = ends[0] or 1, ends[1] or 0
-        if first < 1 or last > row["head"] or (table is COMMITS and last != row["head"]):
+        first, last = (1, 0) if ends[0] is None else ends
+        if (
+            type(first) is not int
+            or type(last) is not int
+            or first < 1
+            or last > row["head"]
+            or (table is COMMITS and last != row["head"])
+        ):
             raise CorruptError(
                 f"{shown(row['name'])} in the archive {database.name} does not end with commit "
                 f"{row['head']}"

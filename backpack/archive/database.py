@@ -22,6 +22,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from backpack.archive.files import check_file
 from backpack.archive.server import connect_arguments
 from backpack.archive.tables import ABOUT, COMMITS, SCHEMA, TABLES, VERSIONS
 from backpack.archive.trouble import told
@@ -190,6 +191,8 @@ class Database:
     @contextmanager
     def reading(self, what: str = "cannot be read") -> Iterator[Connection]:
         """Read in one transaction: what is read is of one moment."""
+        if self._is_writing:  # It was interrupted.
+            self.drop()
         if self._is_reading:
             with self.telling(what):
                 yield self.connection
@@ -362,8 +365,7 @@ class Database:
 
     def _look_at_file(self) -> None:
         path = Path(str(self._url.database))
-        if self._read_only and not path.exists():
-            raise ArchiveError(f"there is no archive {path}")
+        check_file(path, must_exist=self._read_only)
         with self.telling("cannot be opened"):
             # Where another makes it at this moment, this waits until it has.
             found = self._objects()

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, case, func, select
 
 from backpack.archive.rows import Form, Row, as_row, check_version, commit_of, reference_of
 from backpack.archive.tables import COMMITS, VERSIONS
@@ -21,6 +21,9 @@ from backpack.policies.delta import Delta
 from backpack.records import HeldVersion
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import Row as Fetched
+
     from backpack.archive.database import Database
     from backpack.logged import LoggedCommit
 
@@ -32,8 +35,46 @@ SPAN: Final = 64
 _AT_HAND: Final = 4 * 1024 * 1024
 #: So many rows are fetched at a time.
 _PORTION: Final = 500
-#: So many versions are fetched at a time.
-_STREAMED: Final = 50
+
+#: So many versions are fetched from a server at a time.
+_STREAMED: Final = 8
+
+_OF_NAME: Final = VERSIONS.c.name == bindparam("of")
+_OF_KEY: Final = _OF_NAME & (VERSIONS.c.key == bindparam("of_key"))
+_UP_TO: Final = VERSIONS.c.seq <= bindparam("at")
+_LATER: Final = VERSIONS.c.seq > bindparam("at")
+
+_SELECT_COMMIT: Final = select(COMMITS).where(
+    COMMITS.c.name == bindparam("of"), COMMITS.c.seq == bindparam("at")
+)
+_SELECT_VERSION: Final = (
+    select(VERSIONS).where(_OF_KEY, _UP_TO).order_by(VERSIONS.c.seq.desc()).limit(1)
+)
+#: What tells which version was before one: that there was none is held against its mark.
+_FOLLOWING: Final = [
+    case((VERSIONS.c.previous == 0, each)).label(each.name) if each is VERSIONS.c.data else each
+    for each in VERSIONS.c
+]
+_SELECT_NEXT: Final = select(*_FOLLOWING).where(_OF_KEY, _LATER).order_by(VERSIONS.c.seq).limit(1)
+
+
+def _at_ends(end: Any, side: ColumnElement[bool], *columns: Any) -> Select[Any]:
+    """Return what selects the last, or first, version of each key on one side of a commit.
+
+    A key of which that cannot be found is there, and has nothing else.
+    """
+    ends = (
+        select(VERSIONS.c.key, end(VERSIONS.c.seq).label("seq"))
+        .where(_OF_NAME, side)
+        .group_by(VERSIONS.c.key)
+        .subquery()
+    )
+    is_it = _OF_NAME & (VERSIONS.c.key == ends.c.key) & (VERSIONS.c.seq == ends.c.seq)
+    return select(ends.c.key.label("of_key"), *columns).outerjoin(VERSIONS, is_it)
+
+
+_SELECT_ALL: Final = _at_ends(func.max, _UP_TO, VERSIONS)
+_SELECT_ALL_NEXT: Final = _at_ends(func.min, _LATER, *_FOLLOWING)
 
 
 class LogReader:
@@ -83,8 +124,10 @@ class LogReader:
         self._settle()
         with self.database.telling("cannot be read"):
             row = self.database.connection.execute(
-                select(COMMITS).where(COMMITS.c.name == self.name, COMMITS.c.seq == seq)
+                _SELECT_COMMIT, {"of": self.name, "at": seq}
             ).first()
+        if row is None and 0 < seq <= self.head == self._row["commits"]:
+            raise CorruptError(f"the archive {self.database.name} has lost commit {seq}")
         return None if row is None else commit_of(as_row(row), self.code)
 
     def has(self, seq: int) -> bool:
@@ -109,15 +152,23 @@ class LogReader:
         if retained is not None:
             query = query.where(COMMITS.c.retained == retained)
         bounded = query
+        last: int | None = None
         self._settle()
         while True:
             with self.database.telling("cannot be read"):
                 rows = self.database.connection.execute(bounded).all()
             for row in rows:
-                yield commit_of(as_row(row), self.code)
+                logged = commit_of(as_row(row), self.code)
+                seq = logged.commit.seq
+                if last is not None and not (seq < last if newest_first else seq > last):
+                    raise CorruptError(
+                        f"the archive {self.database.name} has commit {seq} where it does not "
+                        "belong"
+                    )
+                last = seq
+                yield logged
             if len(rows) < _PORTION:
                 return
-            last = rows[-1].seq
             bounded = query.where(COMMITS.c.seq < last if newest_first else COMMITS.c.seq > last)
 
     def version_at(self, key: str, seq: int) -> Read | None:
@@ -127,23 +178,12 @@ class LogReader:
             ArchiveError: It cannot be read.
             CorruptError: A version is not as it was written, or is missing.
         """
-        of_key = (VERSIONS.c.name == self.name, VERSIONS.c.key == key)
+        place = {"of": self.name, "of_key": key, "at": seq}
         with self.database.telling("cannot be read"):
             connection = self.database.connection
-            row = connection.execute(
-                select(VERSIONS)
-                .where(*of_key, VERSIONS.c.seq <= seq)
-                .order_by(VERSIONS.c.seq.desc())
-                .limit(1)
-            ).first()
-            next_one = connection.execute(
-                select(VERSIONS.c.previous)
-                .where(*of_key, VERSIONS.c.seq > seq)
-                .order_by(VERSIONS.c.seq)
-                .limit(1)
-            ).first()
-        found = 0 if row is None else row.seq
-        if next_one is not None and next_one.previous != found:
+            row = connection.execute(_SELECT_VERSION, place).first()
+            next_one = connection.execute(_SELECT_NEXT, place).first()
+        if next_one is not None and _before(next_one) != (0 if row is None else row.seq):
             raise self._lost(key, seq + 1)
         if row is None:
             return None
@@ -176,11 +216,10 @@ class LogReader:
             .where(VERSIONS.c.name == self.name)
             .where((VERSIONS.c.seq > since) | (VERSIONS.c.seq == newest.c.seq))
             .order_by(VERSIONS.c.key, VERSIONS.c.seq)
-            .execution_options(stream_results=True, yield_per=_STREAMED)
         )
         before: Read | None = None
         with self.database.reading() as connection:
-            for row in connection.execute(query):
+            for row in self._streamed(connection, query):
                 version = as_row(row)
                 check_version(version)
                 is_next = before is not None and before.key == version["key"]
@@ -206,21 +245,34 @@ class LogReader:
 
         Raises:
             ArchiveError: It cannot be read.
+            CorruptError: A version is not as it was written, or is missing.
         """
-        newest = (
-            select(VERSIONS.c.key, func.max(VERSIONS.c.seq).label("seq"))
-            .where(VERSIONS.c.name == self.name, VERSIONS.c.seq <= seq)
-            .group_by(VERSIONS.c.key)
-            .subquery()
-        )
-        query = (
-            select(VERSIONS.c.key)
-            .join(newest, (VERSIONS.c.key == newest.c.key) & (VERSIONS.c.seq == newest.c.seq))
-            .where(VERSIONS.c.name == self.name, VERSIONS.c.form != int(Form.REMOVED))
-            .order_by(VERSIONS.c.born)
-        )
-        with self.database.telling("cannot be read"):
-            return list(self.database.connection.scalars(query))
+        place = {"of": self.name, "at": seq}
+        found: list[tuple[int, str]] = []
+        with self.database.reading() as connection:
+            later = self._streamed(connection, _SELECT_ALL_NEXT, place)
+            before = {row.of_key: _before(row) for row in later}
+            for row in self._streamed(connection, _SELECT_ALL, place):
+                version = as_row(row)
+                check_version(version)
+                key, setter = version["key"], version["seq"]
+                if before.pop(key, setter) != setter:
+                    raise self._lost(key, seq + 1)
+                if version["form"] != Form.REMOVED:
+                    found.append((version["born"], key))
+        for key, previous in before.items():
+            if previous != 0:
+                raise self._lost(key, seq + 1)
+        return [key for _, key in sorted(found)]
+
+    def _streamed(
+        self, connection: Connection, query: Select[Any], place: dict[str, Any] | None = None
+    ) -> Iterator[Fetched[Any]]:
+        """Iterate over the rows of a query, of which few are in memory at a time."""
+        # SQLite gives one row after the other; a server would send them all.
+        is_server = not self.database.is_sqlite
+        options = {"stream_results": True, "yield_per": _STREAMED} if is_server else {}
+        yield from connection.execute(query, place, execution_options=options)
 
     def encoded(self, version: Any) -> bytes:
         """Return the encoded bytes of the version of a row; it has some."""
@@ -287,6 +339,18 @@ def lost(archive: str, key: str, seq: int) -> CorruptError:
     return CorruptError(
         f"the archive {archive} has lost a version of {key!r:.60} before commit {seq}"
     )
+
+
+def _before(row: Fetched[Any]) -> int:
+    """Return the number of the commit that set the version before that of a row; 0 if none did.
+
+    Raises:
+        CorruptError: The row says that there was none, and is not as it was written.
+    """
+    if row.previous == 0:
+        check_version(as_row(row))
+    previous: int = row.previous
+    return previous
 
 
 def _read(version: Any, encoded: bytes | None) -> Read:

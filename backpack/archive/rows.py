@@ -145,7 +145,7 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
     Raises:
         CorruptError: It is not what was written.
     """
-    _check_mark(row, _MARKED_COMMIT, f"commit {row['seq']}")
+    _check_mark(row, _MARKED_COMMIT, f"commit {row['seq']!r:.40}")
     try:
         changes = tuple(
             Change(_name(key), KINDS[_whole(kind)], _whole(size))
@@ -214,6 +214,7 @@ def check_version(row: Mapping[str, Any]) -> None:
         row["form"] in _FORMS
         and isinstance(row["data"], bytes) == has_data
         and (row["data"] is None) != has_data
+        and (has_data or (row["reference"] is None) == (row["form"] == Form.REMOVED))
         and type(row["key"]) is str
         and row["key"]
         and type(row["born"]) is int

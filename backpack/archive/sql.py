@@ -13,8 +13,8 @@ from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
 from backpack.archive.rows import as_row, pack_row
-from backpack.archive.tables import PACKS
-from backpack.errors import ArchiveError, ConfigError, UnknownName
+from backpack.archive.tables import COMMITS, PACKS
+from backpack.errors import ArchiveError, ConfigError, CorruptError, UnknownName
 from backpack.wording import one_of, shown
 
 if TYPE_CHECKING:
@@ -125,6 +125,11 @@ class SqlArchive:
                         f"there is a Backpack called {shown(name)} in the archive "
                         f"{database.name}; Backpack.open goes on with it, or choose another name"
                     )
+                if self._has_commits(connection, name):
+                    raise CorruptError(
+                        f"the archive {database.name} has commits of {shown(name)}, and has lost "
+                        "what else is known of it"
+                    )
                 row = pack_row(name, code, codec, settings)
                 connection.execute(insert(PACKS), row)
                 log = Log(database, row, self.retention)
@@ -192,6 +197,11 @@ class SqlArchive:
             database.close()
             raise
         return LogReader(database, row)
+
+    @staticmethod
+    def _has_commits(connection: Connection, name: str) -> bool:
+        query = select(COMMITS.c.seq).where(COMMITS.c.name == name).limit(1)
+        return connection.execute(query).first() is not None
 
     @staticmethod
     def _row(connection: Connection, name: str) -> Row | None:
