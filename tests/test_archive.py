@@ -233,6 +233,27 @@ def test_a_tag_for_which_room_is_made_is_in_the_log(url: str) -> None:
         past.check(again)
 
 
+def test_a_tag_behind_what_is_given_up_is_in_the_log(url: str) -> None:
+    """The log may have to reach further than to what goes: what it then takes in is tagged."""
+
+    def the_first(request: PruneRequest) -> list[str]:
+        return [next(iter(request.candidates)).id]
+
+    archive = SqlArchive(url)
+    backpack = Backpack(**settings(pruning=the_first), archive=archive, name="it")
+    backpack.pack("a", "left out" * 250)  # The log cannot end here, ...
+    second = backpack.pack("a", "small")  # ... only where that is superseded.
+    backpack.pack("b", 1)
+    tag = "t" * (backpack.memory_usage().headroom_bytes + 1)
+    backpack.tag(second, tag)
+    assert backpack.snapshot("1-" + backpack.code).archived
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+    scribe.log.close()  # It dies here.
+    with Backpack.open(archive, "it", **settings(pruning=the_first)) as again:
+        assert [((tag,), 2), ((), 1)] == [(each.tags, each.seq) for each in again.history()]
+
+
 def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:
     """History holds a reference, and an old snapshot of a retained commit the whole value."""
     backpack, _ = filled(url, write="on-prune", count=0, reference=Spill("1 KiB"))
