@@ -82,6 +82,7 @@ class Scribe:
         else:
             self.log.write(entered)
             history.apply(room.plan, _Writing(self.log, entered))
+            self.log.done = None  # It has been asked for, and has all that was written.
             self._forget_spent()
         self._spent += spent
 

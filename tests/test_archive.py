@@ -32,7 +32,7 @@ from backpack import (
 )
 from backpack.archive import SqlArchive
 from backpack.archive.database import Database
-from backpack.audit import audit
+from backpack.audit import audit, overweight
 from backpack.policies import Spill
 
 ENGINES = ("sqlite", "postgresql")
@@ -252,6 +252,19 @@ def test_a_tag_behind_what_is_given_up_is_in_the_log(url: str) -> None:
     scribe.log.close()  # It dies here.
     with Backpack.open(archive, "it", **settings(pruning=the_first)) as again:
         assert [((tag,), 2), ((), 1)] == [(each.tags, each.seq) for each in again.history()]
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_what_is_written_is_let_go(url: str, write: str) -> None:
+    """What is in the archive is not kept in memory as well, where no account tells of it."""
+    backpack, _ = filled(url, write=write)
+    with backpack:
+        for number in range(50):
+            backpack.pack("a", number, note="n" * 500)
+            assert [] == overweight(backpack)
+        scribe = backpack._engine.scribe
+        assert scribe is not None
+        assert scribe.log.done is None
 
 
 def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:
