@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from backpack.archive.rows import Form, Row, as_row, check_version, commit_of, reference_of
 from backpack.archive.tables import COMMITS, VERSIONS
@@ -34,6 +34,34 @@ _AT_HAND: Final = 4 * 1024 * 1024
 _PORTION: Final = 500
 #: So many versions are fetched at a time.
 _STREAMED: Final = 50
+
+#: What old snapshots ask again and again, made once.
+_OF_NAME: Final = VERSIONS.c.name == bindparam("of")
+_OF_KEY: Final = _OF_NAME & (VERSIONS.c.key == bindparam("which"))
+_SELECT_STANDING: Final = (
+    select(VERSIONS)
+    .where(_OF_KEY, VERSIONS.c.seq <= bindparam("at"))
+    .order_by(VERSIONS.c.seq.desc())
+    .limit(1)
+)
+_SELECT_NEXT: Final = (
+    select(VERSIONS.c.previous)
+    .where(_OF_KEY, VERSIONS.c.seq > bindparam("at"))
+    .order_by(VERSIONS.c.seq)
+    .limit(1)
+)
+_STANDING: Final = (
+    select(VERSIONS.c.key, func.max(VERSIONS.c.seq).label("seq"))
+    .where(_OF_NAME, VERSIONS.c.seq <= bindparam("at"))
+    .group_by(VERSIONS.c.key)
+    .subquery()
+)
+_SELECT_KEYS: Final = (
+    select(VERSIONS.c.key)
+    .join(_STANDING, (VERSIONS.c.key == _STANDING.c.key) & (VERSIONS.c.seq == _STANDING.c.seq))
+    .where(_OF_NAME, VERSIONS.c.form != int(Form.REMOVED))
+    .order_by(VERSIONS.c.born, VERSIONS.c.seq)
+)
 
 
 class LogReader:
@@ -117,21 +145,11 @@ class LogReader:
             ArchiveError: It cannot be read.
             CorruptError: A version is not as it was written, or is missing.
         """
-        of_key = (VERSIONS.c.name == self.name, VERSIONS.c.key == key)
+        place = {"of": self.name, "which": key, "at": seq}
         with self.database.telling("cannot be read"):
             connection = self.database.connection
-            row = connection.execute(
-                select(VERSIONS)
-                .where(*of_key, VERSIONS.c.seq <= seq)
-                .order_by(VERSIONS.c.seq.desc())
-                .limit(1)
-            ).first()
-            next_one = connection.execute(
-                select(VERSIONS.c.previous)
-                .where(*of_key, VERSIONS.c.seq > seq)
-                .order_by(VERSIONS.c.seq)
-                .limit(1)
-            ).first()
+            row = connection.execute(_SELECT_STANDING, place).first()
+            next_one = connection.execute(_SELECT_NEXT, place).first()
         found = 0 if row is None else row.seq
         if next_one is not None and next_one.previous != found:
             raise self._lost(key, seq + 1)
@@ -200,20 +218,9 @@ class LogReader:
         Raises:
             ArchiveError: It cannot be read.
         """
-        newest = (
-            select(VERSIONS.c.key, func.max(VERSIONS.c.seq).label("seq"))
-            .where(VERSIONS.c.name == self.name, VERSIONS.c.seq <= seq)
-            .group_by(VERSIONS.c.key)
-            .subquery()
-        )
-        query = (
-            select(VERSIONS.c.key)
-            .join(newest, (VERSIONS.c.key == newest.c.key) & (VERSIONS.c.seq == newest.c.seq))
-            .where(VERSIONS.c.name == self.name, VERSIONS.c.form != int(Form.REMOVED))
-            .order_by(VERSIONS.c.born, VERSIONS.c.seq)
-        )
+        place = {"of": self.name, "at": seq}
         with self.database.telling("cannot be read"):
-            return list(self.database.connection.scalars(query))
+            return list(self.database.connection.scalars(_SELECT_KEYS, place))
 
     def _encoded(self, version: Any) -> bytes:
         """Return the encoded bytes of the version of a row."""
