@@ -255,6 +255,29 @@ def test_a_tag_behind_what_is_given_up_is_in_the_log(url: str) -> None:
 
 
 @pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_what_is_interrupted_between_writing_and_committing_is_not_read(
+    url: str, write: str
+) -> None:
+    """What was written is taken back before anybody looks, also at what was retained before."""
+    backpack, past = filled(url, write=write)
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+
+    def interrupted(entered: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scribe.log, "commit", interrupted)
+        note = "n" * (backpack.memory_usage().headroom_bytes + 1)
+        with pytest.raises(KeyboardInterrupt):
+            backpack.pack("a", 1, note=note)
+    past.check(backpack)
+    past.record(backpack.pack("a", 1), past.current | {"a": 1})
+    past.check(backpack)
+    backpack.close()
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
 def test_what_is_written_is_let_go(url: str, write: str) -> None:
     """What is in the archive is not kept in memory as well, where no account tells of it."""
     backpack, _ = filled(url, write=write)

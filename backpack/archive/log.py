@@ -91,6 +91,7 @@ class Log(LogReader):
         self.done: Entered | None = None
         self._row = row
         self._next_row = row
+        self._is_written = False
         self._doubtful: list[Entered] = []
         self._coming: dict[str, _End] = {}
         self._ends: OrderedDict[str, _End] = OrderedDict()
@@ -121,6 +122,7 @@ class Log(LogReader):
                 self._amend(connection, amended)
             for key, seq in entered.spent:
                 self._spend(connection, key, seq)
+            self._is_written = True
 
     def commit(self, entered: Entered) -> None:
         """Make durable what was written; it is when :attr:`done` is this.
@@ -133,6 +135,7 @@ class Log(LogReader):
             ArchiveError: It cannot be made durable.
         """
         self._doubtful.append(entered)
+        self._is_written = False
         with self.database.telling("cannot be written"):
             self.database.commit()
         self.done = entered
@@ -260,6 +263,9 @@ class Log(LogReader):
 
     def _settle(self) -> None:
         """Take back what was not acknowledged, so that nobody reads it."""
+        if self._is_written:  # It was interrupted before it was committed.
+            self.database.drop()
+            self._is_written = False
         if self._doubtful:
             with self._changing():
                 pass
