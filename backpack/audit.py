@@ -32,15 +32,19 @@ if TYPE_CHECKING:
     from backpack.container import Backpack
     from backpack.engine import Engine
     from backpack.history import History
+    from backpack.records import Commit
 
 __all__ = [
+    "accesses",
     "accounts",
     "audit",
     "duplicates",
+    "has_archive",
     "leanings",
     "overweight",
     "raw_bytes",
     "real_bytes",
+    "retained",
     "sizes_owned",
     "some",
 ]
@@ -140,6 +144,35 @@ def overweight(backpack: Backpack, most: int | None = None) -> list[str]:
         return [*_whole(engine), *_memory(engine.history, most)]
 
 
+def has_archive(backpack: Backpack) -> bool:
+    """Whether what history gives up goes to an archive."""
+    return backpack._engine.scribe is not None
+
+
+def retained(backpack: Backpack) -> list[Commit]:
+    """Return the commits that are answered for from memory, newest first: not those archived."""
+    engine = backpack._engine
+    if engine.scribe is None:
+        return backpack.history()
+    with engine.lock:
+        engine.history.settle()
+        return [*engine.history.commits][::-1]
+
+
+def accesses(backpack: Backpack) -> dict[str, tuple[int, int]]:
+    """Count how often retained commits were looked at.
+
+    Returns:
+        ``{id: (times, the number of the newest commit at the last look)}``, as policies are told.
+    """
+    engine = backpack._engine
+    with engine.lock:
+        engine.history.settle()
+        columns = engine.history.commits.columns
+        looks = zip(columns.seq, columns.accesses, columns.last_access, strict=True)
+        return {f"{seq}-{engine.code}": (times, last) for seq, times, last in looks}
+
+
 def sizes_owned(backpack: Backpack) -> dict[str, int]:
     """Count what history holds on behalf of each retained commit.
 
@@ -206,13 +239,17 @@ def real_size(root: object, *left_out: object) -> int:
 
 
 def _whole(engine: Engine) -> Iterator[str]:
-    """The account covers whatever the engine holds on to, its settings aside, to a tenth."""
+    """The account covers whatever the engine holds on to, to a tenth.
+
+    Its settings and its archive aside, which is of a size of its own.
+    """
     history, reader, settings = engine.history, engine.reader, engine.settings
     owners = (engine, history, reader)
     others = (settings, engine.lock, engine.guard, engine.events, engine.code, history.current)
+    archive = (engine.scribe, reader.log)
     policies = (getattr(settings, name) for name in fields_dict(type(settings)))
     held = [part for owner in owners for part in vars(owner).values()]
-    real = real_size(held, *owners, *others, *policies, *history.current)
+    real = real_size(held, *owners, *others, *archive, *policies, *history.current)
     account = history.history_bytes
     if real > 1.10 * account + _AHEAD_BYTES:
         yield f"The history takes {real:,} bytes of memory, its account says {account:,}."

@@ -199,6 +199,7 @@ class History:
             if self._writing is None or self._writing.is_done:
                 self._pending.carry_out(self)
             self._pending = None
+            self._writing = None  # It has all that was written, outside the account.
 
     def carry_out(self, plan: Plan) -> None:
         """Make the history what a plan says; whatever is below may have been done already."""

@@ -159,7 +159,10 @@ class CommitLog(ReadableLog, Protocol):
         ...
 
     def tidy(self) -> None:
-        """Remove what the archive does not keep; where that fails, it is tried again later."""
+        """Let go of what is done, and remove what the archive does not keep.
+
+        Where that fails, it is tried again later.
+        """
         ...
 
     def retain(self, seq: int, /) -> None:

@@ -131,6 +131,7 @@ class Scribe:
             before = history.current.get(step.key)
             if before is not None and before.reference is not None and before.reference.spilled:
                 until = max(until, before.seq)
+        until = self._whole_at(until)
         amended = [
             self._amended(each.seq, each.remarks.tags, pinned=each.pinned)
             for each in proposal.amended
@@ -156,7 +157,6 @@ class Scribe:
         """Return what has to be entered for the log to reach a commit; None if that is nothing."""
         head = self.log.head
         gone = set(victims)
-        until = self._whole_at(until)
         commits = [
             self._logged(seq, retained=seq not in gone) for seq in range(head + 1, until + 1)
         ]

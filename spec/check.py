@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from backpack.container import Backpack
 from backpack.errors import ConfigError
-from backpack.spec.laws import CONTAINER, LAWS, laws_of
+from backpack.spec.laws import ARCHIVE, CONTAINER, LAWS, laws_of
 from backpack.spec.laws.reference import limit_of
 from backpack.spec.program import Writer
 from backpack.spec.report import Report, Verdict
@@ -23,6 +23,11 @@ __all__ = ["Check", "check_backpack", "check_policy", "plan"]
 
 _EXAMPLES: Final = 200
 _TIME_LIMIT: Final = 20.0
+#: One program on a Backpack without an archive is run for so many examples, ...
+_PLAIN: Final = 2
+#: ... and one on a Backpack with it; or for so many, where there is none without.
+_ARCHIVED: Final = 20
+_ARCHIVED_ONLY: Final = 5
 
 #: Called with a verdict that was reached, how many were, and how many there will be.
 Progress: TypeAlias = Callable[[Verdict, int, int], object]
@@ -64,19 +69,35 @@ class Check:
                 if found.late:  # What hangs once will hang again.
                     effort = evolve(effort, time_limit=effort.time_limit / 4)
                 yield self._judged(law_id, found, began), found
+        yield from self._container_verdicts(effort, begin)
+
+    def _container_verdicts(
+        self, effort: Effort, begin: Callable[[str], object]
+    ) -> Iterator[tuple[Verdict, Found]]:
+        """Try the container laws, first on a Backpack without an archive, then on one with it."""
+        subject = self.subject
         left = [law_id for law_id in self.laws if CONTAINER in LAWS[law_id].axes]
-        while left:
-            begin(left[0])
-            began = time.monotonic()
-            programs = evolve(effort, examples=(effort.examples + 1) // 2)
-            found = try_machine(subject, frozenset(left), programs)
-            if found.broken is None:
-                for law_id in left:
-                    yield self._judged(law_id, found, began), found
-                return
-            # What else is broken is seen by those that do not look at this law any more.
-            left.remove(found.broken.law)
-            yield self._judged(found.broken.law, found, began), found
+        stages = [(False, _PLAIN), (True, _ARCHIVED)]
+        if left and subject.needs_archive():
+            stages = [(True, _ARCHIVED_ONLY)]
+        found, began, passed = Found(), 0.0, dict[str, tuple[Verdict, Found]]()
+        for archived, share in stages:
+            programs = evolve(effort, examples=-(-effort.examples // share))
+            while tried := [each for each in left if archived or ARCHIVE not in LAWS[each].axes]:
+                begin(tried[0])
+                began = time.monotonic()
+                found = try_machine(subject, frozenset(tried), programs, archived=archived)
+                if found.broken is None:
+                    break
+                # What else is broken is seen by those that do not look at this law any more.
+                left.remove(found.broken.law)
+                yield self._judged(found.broken.law, found, began), found
+            for law_id in tried:
+                passed.setdefault(law_id, (self._judged(law_id, found, began), found))
+            if found.late or found.error is not None:
+                break  # What hangs once will hang again.
+        for law_id in left:
+            yield passed.get(law_id) or (self._judged(law_id, found, began), found)
 
     def run(self, progress: Progress | None = None) -> Report:
         """Try every law, and report."""
@@ -136,11 +157,12 @@ class Check:
     def _plain(self, law_id: str, found: Found) -> Verdict:
         broken = found.broken
         if broken is not None and broken.law == law_id:
-            program = self._program(law_id, broken.case)
+            program = self._program(law_id, broken.case, archived=found.archived)
             return Verdict(law_id, "broken", broken.why, program, broken.table)
         if found.late:
             why = f"It did not come back within {found.patience:g} seconds."
-            return Verdict(law_id, "out of time", why, self._program(law_id, found.case))
+            program = self._program(law_id, found.case, archived=found.archived)
+            return Verdict(law_id, "out of time", why, program)
         if found.error is not None:
             error = f"{type(found.error).__name__}: {found.error}"
             return Verdict(law_id, "not judged", f"The suite failed: {first_line(error)}")
@@ -151,13 +173,17 @@ class Check:
             return Verdict(law_id, "not judged", f"It failed whenever it was asked: {found.failed}")
         return Verdict(law_id, "passed")
 
-    def _program(self, law_id: str, case: Any) -> str:
+    def _program(self, law_id: str, case: Any, *, archived: bool = False) -> str:
         """Write down what broke a law, as a program."""
         subject, writer = self.subject, Writer()
         if CONTAINER in LAWS[law_id].axes:
             made = writer.call(
                 "machine_for",
-                {"limit": subject.limit, "laws": [law_id]},
+                {
+                    "limit": subject.limit,
+                    "laws": [law_id],
+                    **({"archived": True} if archived else {}),
+                },
                 f"lambda: {subject.maker}",
             )
             calls = [writer.call(f"state.{name}", arguments) for name, arguments in case or ()]

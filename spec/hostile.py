@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import evolve, field, mutable
 
+from backpack.audit import retained
 from backpack.errors import CommitPruned
 from backpack.records import Reference
 
@@ -65,7 +66,7 @@ TRESPASSES: Final[dict[str, Callable[[Backpack], object]]] = {
 
 def _read_and_pack(backpack: Backpack) -> None:
     """Read all there is, which a policy may; then pack, which it may not."""
-    for commit in backpack.history():
+    for commit in retained(backpack):
         backpack.snapshot(commit).to_dict()
     backpack.pack("intruder", True)
 
@@ -260,10 +261,10 @@ class HostilePruning:
 
     def _misbehave(self, misdeed: str, request: PruneRequest, good: list[str]) -> Iterable[str]:
         backpack = self.saboteur.backpack
-        retained = [] if backpack is None else backpack.history()
+        stay = [] if backpack is None else retained(backpack)
         never = f"{request.head.seq + 1}-{request.head.origin}"
         # Of those it was not offered, one alone, so that nothing else gives it away.
-        others = [each.id for each in reversed(retained) if each.id not in good]
+        others = [each.id for each in reversed(stay) if each.id not in good]
         gone = f"1-{request.head.origin}"
         answers: dict[str, Any] = {
             "nothing": None,

@@ -130,6 +130,11 @@ class Model:
                 state[key] = Version(key, commit.seq, deepcopy(value), *measured)
         self.commits.append(Recorded(commit.seq, commit, state))
 
+    def forget(self, head: int) -> None:
+        """Note that every commit behind this one was lost."""
+        del self.commits[head:]
+        self.pinned = {seq for seq in self.pinned if seq <= head}
+
     def retag(self, seq: int, tags: Collection[str]) -> None:
         """Note that a commit now has these tags."""
         recorded = self.commits[seq - 1]
@@ -154,9 +159,13 @@ class Model:
         return {key: each.value for key, each in self.state_at(self.commits[-1].seq).items()}
 
     def is_left_out(self, version: Version) -> bool:
-        """Whether a snapshot cannot show a version: superseded, and history has a reference."""
+        """Whether a snapshot cannot show a version: superseded, and history has a reference.
+
+        What was spilled is in the archive, which can.
+        """
         is_superseded = self.commits[-1].state[version.key] is not version
-        return is_superseded and version.reference is not None
+        reference = version.reference
+        return is_superseded and reference is not None and not reference.spilled
 
     def held(self, retained: Collection[int]) -> dict[str, int]:
         """Return ``{key: number}`` of the versions that history must hold, and no others.

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from backpack.container import Backpack
 from backpack.policies import Delta, Preview
+from backpack.spec.temporary import temporary_archive
 
 if TYPE_CHECKING:
     from backpack.records import NewValue, PruneRequest
@@ -48,9 +49,16 @@ def measured(new: NewValue, /) -> int:
 def standard_backpack(**settings: Any) -> Backpack:
     """Return a new Backpack of 8 KiB that keeps values up to 1 KiB, old ones as deltas.
 
+    Where these go to an archive, it is a temporary one.
+
     Args:
         **settings: What is to be different.
+
+    Raises:
+        ArchiveError: It has to have an archive, and what that needs is not installed.
     """
+    if getattr(settings.get("reference"), "spills", False):
+        settings = {"archive": temporary_archive(), **settings}
     return Backpack(
         **{
             "max_history_size": BUDGET,

@@ -68,7 +68,13 @@ class Subject:
 
     def needs_archive(self) -> bool:
         """Whether it does nothing in a Backpack that has no archive."""
-        return self.axis == "reference" and bool(getattr(self.make(), "spills", False))
+        if self.axis not in ("reference", CONTAINER):
+            return False
+        made = self.make()
+        if self.axis == CONTAINER:
+            made.close()
+            made = made.reference
+        return bool(getattr(made, "spills", False))
 
     @property
     def maker(self) -> str:

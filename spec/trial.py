@@ -25,6 +25,7 @@ from backpack.spec.laws.policy import PolicyFailed
 from backpack.spec.machine import BackpackMachine, machine_for
 from backpack.spec.shrink import Program, smaller
 from backpack.spec.target import Subject
+from backpack.spec.temporary import missing
 from backpack.wording import one_line
 
 __all__ = ["Effort", "Found", "try_law", "try_machine"]
@@ -74,6 +75,7 @@ class Found:
         patience: How many seconds that were.
         printed: What was printed.
         error: What went wrong in the suite itself.
+        archived: Whether what was tried has an archive.
     """
 
     examples: int = 0
@@ -89,6 +91,7 @@ class Found:
     patience: float = 0.0
     printed: str = ""
     error: BaseException | None = None
+    archived: bool = False
 
     def begin(self, case: Any, limit: float) -> None:
         """Note what is tried from here on, and how many seconds it may take."""
@@ -164,20 +167,23 @@ def try_law(law: Law, subject: Subject, effort: Effort) -> Found:
     return found
 
 
-def try_machine(subject: Subject, laws: frozenset[str], effort: Effort) -> Found:
+def try_machine(
+    subject: Subject, laws: frozenset[str], effort: Effort, *, archived: bool = False
+) -> Found:
     """Try container laws on a Backpack, all of them at once.
 
     Args:
         subject: The Backpack, or a policy that is checked in one.
         laws: The ids of the laws.
         effort: How hard to try.
+        archived: Whether it has an archive.
     """
-    found = Found()
-    if subject.needs_archive():
-        found.not_applicable = "it needs an archive, and these programs run without one"
+    found = Found(archived=archived)
+    found.not_applicable = missing() if archived else None
+    if found.not_applicable:
         return found
     ends = time.monotonic() + _PATIENCE * effort.time_limit
-    plain = machine_for(subject.backpack, limit=subject.limit, laws=laws)
+    plain = machine_for(subject.backpack, limit=subject.limit, laws=laws, archived=archived)
 
     class Tried(plain):  # type: ignore[misc, valid-type]
         def prepared(self) -> None:
@@ -231,6 +237,8 @@ def _run(machine: type[BackpackMachine], program: Program) -> LawBroken | None:
         state.teardown()
     except LawBroken as broken:
         return broken
+    finally:
+        state.put_away()
     return None
 
 

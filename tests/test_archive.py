@@ -30,7 +30,7 @@ from backpack import (
 )
 from backpack.archive import SqlArchive
 from backpack.archive.database import Database
-from backpack.audit import audit
+from backpack.audit import audit, overweight
 from backpack.policies import Spill
 
 
@@ -252,6 +252,63 @@ def test_a_tag_for_which_room_is_made_is_in_the_log(url: str) -> None:
     backpack.close()
     with opened(url, pruning=newest) as again:
         past.check(again)
+
+
+def test_a_tag_behind_what_is_given_up_is_in_the_log(url: str) -> None:
+    """The log may have to reach further than to what goes: what it then takes in is tagged."""
+
+    def the_first(request: PruneRequest) -> list[str]:
+        return [next(iter(request.candidates)).id]
+
+    archive = SqlArchive(url)
+    backpack = Backpack(**settings(pruning=the_first), archive=archive, name="it")
+    backpack.pack("a", "left out" * 250)  # The log cannot end here, ...
+    second = backpack.pack("a", "small")  # ... only where that is superseded.
+    backpack.pack("b", 1)
+    tag = "t" * (backpack.memory_usage().headroom_bytes + 1)
+    backpack.tag(second, tag)
+    assert backpack.snapshot("1-" + backpack.code).archived
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+    scribe.log.close()  # It dies here.
+    with Backpack.open(archive, "it", **settings(pruning=the_first)) as again:
+        assert [((tag,), 2), ((), 1)] == [(each.tags, each.seq) for each in again.history()]
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_what_is_interrupted_between_writing_and_committing_is_not_read(
+    url: str, write: str
+) -> None:
+    """What was written is taken back before anybody looks, also at what was retained before."""
+    backpack, past = filled(url, write=write)
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+
+    def interrupted(entered: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scribe.log, "commit", interrupted)
+        note = "n" * (backpack.memory_usage().headroom_bytes + 1)
+        with pytest.raises(KeyboardInterrupt):
+            backpack.pack("a", 1, note=note)
+    past.check(backpack)
+    past.record(backpack.pack("a", 1), past.current | {"a": 1})
+    past.check(backpack)
+    backpack.close()
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_what_is_written_is_let_go(url: str, write: str) -> None:
+    """What is in the archive is not kept in memory as well, where no account tells of it."""
+    backpack, _ = filled(url, write=write)
+    with backpack:
+        for number in range(50):
+            backpack.pack("a", number, note="n" * 500)
+            assert [] == overweight(backpack)
+        scribe = backpack._engine.scribe
+        assert scribe is not None
+        assert scribe.log.done is None
 
 
 def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:

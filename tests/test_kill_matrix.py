@@ -11,12 +11,13 @@ import os
 import pytest
 from mutants import matrix
 from mutants.containers import BROKEN as CONTAINERS
+from mutants.containers_archived import ODD_ARCHIVES
 from mutants.killing import MUTANTS, is_killed
 from mutants.policies import BROKEN as POLICIES
 from mutants.policies import HANGING, ODD
 
-from backpack.spec import check_policy
-from backpack.spec.laws import LAWS, laws_of
+from backpack.spec import check_backpack, check_policy, standard_backpack
+from backpack.spec.laws import ARCHIVE, LAWS, laws_of
 
 #: What is covered elsewhere need not be traced here.
 pytestmark = pytest.mark.no_cover
@@ -40,7 +41,7 @@ def test_the_document_has_every_mutant() -> None:
     assert {matrix.SEEDS} == {row.killed for row in kept.values()}
     text = matrix.DOCUMENT.read_text(encoding="utf-8")
     version = text.split("(here ")[1].split(")")[0]
-    assert matrix.document(kept.values(), version, len(ODD)) == text
+    assert matrix.document(kept.values(), version) == text
 
 
 def test_every_law_kills_something() -> None:
@@ -68,4 +69,15 @@ def test_what_is_odd_and_correct_passes(name: str, seed: int) -> None:
     axis, make = ODD[name]
     examples = 15 if SEEDS < matrix.SEEDS else None
     report = check_policy(make, axis=axis, laws=laws_of(axis), seed=seed, examples=examples)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("name", ODD_ARCHIVES)
+def test_an_archive_that_is_odd_and_correct_passes(name: str) -> None:
+    """How an archive goes about it is its own business."""
+    examples = 40 if SEEDS < matrix.SEEDS else None
+    with ODD_ARCHIVES[name]():
+        report = check_backpack(
+            standard_backpack, laws=laws_of(ARCHIVE), seed=SEEDS, examples=examples
+        )
     assert report.ok, str(report)

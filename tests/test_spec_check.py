@@ -197,13 +197,32 @@ def test_what_a_policy_raises_breaks_one_law_and_leaves_others_unjudged() -> Non
     assert "It failed whenever it was asked: ValueError: no idea" == report["PR1"].why
 
 
-def test_a_policy_that_needs_an_archive_is_checked_by_itself() -> None:
-    """The laws of Backpacks do not apply where there is no archive to spill to."""
-    report = check_policy(Spill, laws=["RE1", "B1", "S1"], seed=0, examples=10)
+@pytest.mark.no_cover
+def test_a_policy_that_needs_an_archive_is_checked_with_one() -> None:
+    """The laws of Backpacks are tried where there is an archive to spill to, and only there."""
+    laws = ["RE1", "B1", "S1", "A1"]
+    report = check_policy(lambda: Spill(1024), laws=laws, seed=0, examples=10)
+    assert {"passed"} == {report[law].outcome for law in laws}
+    assert report["S1"].examples == report["A1"].examples <= 2 + 1
+
+
+def test_without_what_archives_need_their_laws_do_not_apply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others are judged all the same; of a policy that needs an archive none can be."""
+    monkeypatch.setitem(sys.modules, "backpack.archive", None)
+    why = "Archives and checkpoints need the package backpack.archive; "
+    report = check_policy(Oldest, laws=["B1", "A1", "A3"], seed=0, examples=2)
+    assert report.ok
     assert ["passed", "not applicable", "not applicable"] == [
-        report[law].outcome for law in ("RE1", "B1", "S1")
+        report[law].outcome for law in ("B1", "A1", "A3")
     ]
-    assert "It needs an archive, and these programs run without one." == report["S1"].why
+    assert report["A1"].why.startswith(why)
+    report = check_policy(Spill, laws=["RE1", "B1", "A2"], seed=0, examples=2)
+    assert ["passed", "not applicable", "not applicable"] == [
+        report[law].outcome for law in ("RE1", "B1", "A2")
+    ]
+    assert report["B1"].why.startswith(why)
 
 
 def test_what_is_expected_to_fail_is_no_failure() -> None:

@@ -9,7 +9,7 @@ from backpack.policies import Oldest
 from backpack.spec import LAWS, REMOVED, LawBroken, Model, check_laws, laws_of, require
 from backpack.spec.cases import Moment, Scene
 from backpack.spec.laws.container import hold
-from backpack.spec.laws.law import AXES, CONTAINER
+from backpack.spec.laws.law import ARCHIVE, AXES, CONTAINER
 
 
 def modelled() -> tuple[Backpack, Model]:
@@ -26,8 +26,9 @@ def test_the_ids_are_pinned() -> None:
     """An id is never given to another law; new ones come at the end of their group."""
     assert (
         *("B1", "B2", "B3", "B4", "S1", "S2", "S3", "S4", "S5", "S6", "P1", "P2", "P3", "R1", "R2"),
-        *("F1", "F2", "X1", "C1", "E1", "Q1"),
+        *("F1", "F2", "X1", "C1", "E1", "Q1", "A1", "A2", "A3"),
     ) == laws_of(CONTAINER)
+    assert laws_of(ARCHIVE) == ("A1", "A2", "A3")
     assert {
         "sizing": ("PO1", "PO2", "PO3", "PO4", "PO5", "SI1", "SI2"),
         "reference": ("PO1", "PO2", "PO3", "PO4", "PO5", "RE1", "RE2", "RE3", "RE4"),

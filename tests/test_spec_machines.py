@@ -13,15 +13,18 @@ from backpack.policies import (
     Compressed,
     DeepSize,
     Delta,
+    Full,
     KeepAll,
     KeepTagged,
     LeastAccessed,
     Oldest,
     Preview,
+    Spill,
     Stub,
     Thinning,
 )
 from backpack.spec.machine import BackpackMachine, machine_for
+from backpack.spec.standard import standard_backpack
 
 LIMIT = 1024
 
@@ -93,6 +96,22 @@ def makers() -> dict[str, Callable[[], Backpack]]:
 MAKERS = makers()
 
 
+def archived_makers() -> dict[str, Callable[[], Backpack]]:
+    """Return ``{name: how to make a Backpack}`` of those that are tried with an archive."""
+    made: dict[str, Callable[[], Backpack]] = {
+        name: lambda pruning=pruning: standard_backpack(pruning=pruning)  # type: ignore[misc]
+        for name, pruning in PRUNING.items()
+    }
+    made["any"] = standard_backpack
+    made["any, spilled"] = lambda: standard_backpack(reference=Spill(LIMIT))
+    made["any, full"] = lambda: standard_backpack(storage=Full())
+    made["any, compressed"] = lambda: standard_backpack(storage=Compressed())
+    return made
+
+
+ARCHIVED_MAKERS = archived_makers()
+
+
 @pytest.mark.no_cover
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_law_holds(name: str) -> None:
@@ -101,9 +120,17 @@ def test_every_law_holds(name: str) -> None:
     run(machine)
 
 
-def run(machine: type[BackpackMachine]) -> None:
+@pytest.mark.no_cover
+@pytest.mark.parametrize("name", ARCHIVED_MAKERS)
+def test_every_law_holds_with_an_archive(name: str) -> None:
+    """Whatever policy gives commits up, in both modes, through restarts and crashes."""
+    machine = machine_for(ARCHIVED_MAKERS[name], name="Archived", limit=LIMIT, archived=True)
+    run(machine, 3)
+
+
+def run(machine: type[BackpackMachine], fewer: int = 10) -> None:
     """Run a machine under the profile in force; the default one takes fewer examples."""
     profile = settings()
-    examples = 10 if profile.derandomize else profile.max_examples
+    examples = fewer if profile.derandomize else profile.max_examples
     machine.TestCase.settings = settings(profile, max_examples=examples)
     machine.TestCase("runTest").runTest()

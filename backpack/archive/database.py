@@ -126,7 +126,7 @@ class Database:
         self._connection: Connection | None = None
         self._is_open = True
         self._is_reading = False
-        self._is_writing = False
+        self.is_writing = False
         self._is_locked = False
         self._locks: dict[str, FileLock | None] = {}
         try:
@@ -157,7 +157,7 @@ class Database:
     def drop(self) -> None:
         """Close the connection, whatever state it is in."""
         connection, self._connection = self._connection, None
-        self._is_reading = self._is_writing = self._is_locked = False
+        self._is_reading = self.is_writing = self._is_locked = False
         if connection is not None:
             with suppress(SQLAlchemyError, sqlite3.Error):
                 connection.invalidate()
@@ -191,7 +191,7 @@ class Database:
     @contextmanager
     def reading(self, what: str = "cannot be read") -> Iterator[Connection]:
         """Read in one transaction: what is read is of one moment."""
-        if self._is_writing:  # It was interrupted.
+        if self.is_writing:  # It was interrupted.
             self.drop()
         if self._is_reading:
             with self.telling(what):
@@ -214,7 +214,7 @@ class Database:
 
     def begin(self) -> Connection:
         """Begin to write. Whoever calls this has to commit, or to drop the connection."""
-        if self._is_writing:  # It was interrupted.
+        if self.is_writing:  # It was interrupted.
             self.drop()
         connection = self.connection
         if not self._is_locked:  # A lock on a server is that of the connection.
@@ -222,14 +222,14 @@ class Database:
                 if lock is None:
                     self._lock_on_server(name)
             self._is_locked = True
-        self._is_writing = True
+        self.is_writing = True
         connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
         return connection
 
     def commit(self) -> None:
         """Make durable what was written since :meth:`begin`."""
         self.connection.exec_driver_sql("COMMIT")
-        self._is_writing = False
+        self.is_writing = False
 
     def size(self, name: str) -> int:
         """Return how many bytes are in use: of an SQLite file, or of a name's rows on a server."""

@@ -203,9 +203,6 @@ class Log(LogReader):
         """When the newest commit was made."""
         seq, time = self._time
         if seq != self.head:
-            done = self.done
-            if done is not None and done.commits:
-                return done.commits[-1].commit.timestamp
             newest = self.commit_at(self.head)
             time = 0.0 if newest is None else newest.commit.timestamp
             self._time = self.head, time
@@ -216,11 +213,16 @@ class Log(LogReader):
         return seq > self._sweeper.swept or super().has(seq)
 
     def tidy(self) -> None:
-        """Remove what is over the limits of retention, in a transaction of its own.
+        """Let go of what is done, and remove what is over the limits, in a transaction of its own.
 
         What was written is acknowledged by then: a failure is logged, and it is tried again after
         the next change.
         """
+        done = self.done
+        if done is not None:
+            if done.commits:
+                self._time = self.head, done.commits[-1].commit.timestamp
+            self._tries.clear()
         try:
             with self.database.telling("cannot be tidied"):
                 is_due = self._sweeper.is_due(self._row["commits"] - self._row["retained"])
@@ -230,10 +232,11 @@ class Log(LogReader):
             tell("warning", "archive_not_tidied", name=self.name, error=str(error))
 
     def _sweep(self) -> None:
+        newest = self.time
         with self._changing() as connection:
             row = self._next_row
             archived = row["commits"] - row["retained"]
-            commits, versions = self._sweeper.sweep(connection, archived)
+            commits, versions = self._sweeper.sweep(connection, archived, newest)
             self._move(connection, self.head, -commits, 0, -versions)
             self._ends.clear()
         with self.database.telling("cannot be made smaller"):
@@ -358,6 +361,8 @@ class Log(LogReader):
 
     def _settle(self) -> None:
         """Take back what was not acknowledged, so that nobody reads it."""
+        if self.database.is_writing:  # It was interrupted before it was committed.
+            self.database.drop()
         if self._is_unsure:
             with self._changing():
                 pass

@@ -112,8 +112,13 @@ class Sweeper:
             or self._retention.excess(self._measured()) > 0
         )
 
-    def sweep(self, connection: Connection, archived: int) -> tuple[int, int]:
+    def sweep(self, connection: Connection, archived: int, newest: float) -> tuple[int, int]:
         """Remove what is to be removed, in the transaction that is open.
+
+        Args:
+            connection: The connection.
+            archived: How many commits are archived.
+            newest: The time of the newest commit.
 
         Returns:
             How many commits and how many versions that was.
@@ -121,7 +126,7 @@ class Sweeper:
         Raises:
             CorruptError: What is to be removed is not as it was written.
         """
-        retention, newest, commits, versions = self._retention, self._log.time, 0, 0
+        retention, commits, versions = self._retention, 0, 0
         self._standing = None
         while True:
             self._size = None

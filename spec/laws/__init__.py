@@ -1,8 +1,9 @@
 """The one list of laws: of every Backpack, and of the policies of each axis."""
 
-from backpack.spec.laws import container, policy, pruning, reference, sizing, storage
+from backpack.spec.laws import archive, container, policy, pruning, reference, sizing, storage
 from backpack.spec.laws.container import check_laws
 from backpack.spec.laws.law import (
+    ARCHIVE,
     AXES,
     CONTAINER,
     LAWS,
@@ -15,6 +16,7 @@ from backpack.spec.laws.law import (
 )
 
 __all__ = [
+    "ARCHIVE",
     "AXES",
     "CONTAINER",
     "LAWS",
@@ -22,6 +24,7 @@ __all__ = [
     "LawBroken",
     "NotApplicable",
     "Table",
+    "archive",
     "check_laws",
     "container",
     "laws_of",

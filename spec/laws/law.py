@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 __all__ = [
+    "ARCHIVE",
     "AXES",
     "CONTAINER",
     "LAWS",
@@ -25,6 +26,8 @@ __all__ = [
 
 #: What container laws are about: a whole Backpack, whatever its policies.
 CONTAINER: Final = "container"
+#: What those of them are about that say nothing of a Backpack without an archive.
+ARCHIVE: Final = "archive"
 #: What policy laws are about.
 AXES: Final = ("sizing", "reference", "storage", "pruning")
 
@@ -36,7 +39,7 @@ class Law:
     Attributes:
         id: Its name, which never changes: ``B1``, ``PR2``.
         sentence: What it says.
-        axes: Whom it binds: axes of policies, or the container.
+        axes: Whom it binds: axes of policies, or the container, perhaps with an archive only.
         check: What finds out. For policies it takes a function that makes one, and a case where
             the law has cases. For containers it takes a Backpack and the model of what was done
             to it; None where the law can only be seen while something is done, which the state

@@ -26,14 +26,15 @@ data, so that a program can be written down, pasted and run.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from backpack.spec.laws import CONTAINER, laws_of
 from backpack.spec.machine.abusing import Abusing
+from backpack.spec.machine.archiving import Archiving
 from backpack.spec.machine.base import Bench
 from backpack.spec.machine.changing import Changing
-from backpack.spec.machine.closing import closing
+from backpack.spec.machine.closing import Step, closing, closing_archive
 from backpack.spec.machine.conflicting import Conflicting
 from backpack.spec.machine.keeping import Keeping
 from backpack.spec.machine.looking import Looking
@@ -44,19 +45,35 @@ if TYPE_CHECKING:
 
     from backpack.container import Backpack
 
-__all__ = ["BackpackMachine", "Bench", "machine_for"]
+__all__ = ["ArchiveMachine", "BackpackMachine", "Bench", "machine_for"]
 
 
 class BackpackMachine(Changing, Mapping, Conflicting, Looking, Keeping, Abusing):
     """Random programs on the Backpack that :meth:`make` makes."""
 
+    def last_steps(self) -> Iterator[Step]:
+        """Return what random programs seldom do."""
+        return closing(len(self.model.commits))
+
     def teardown(self) -> None:
         """At the end of a program do what random ones seldom do; then look at every commit."""
         if self.is_whole():
-            for name, arguments in closing(len(self.model.commits)):
+            for name, arguments in self.last_steps():
                 if not self.rule_names or name in self.rule_names:
                     getattr(self, name)(**arguments)
         super().teardown()
+
+
+class ArchiveMachine(Archiving, BackpackMachine):
+    """The same programs on a Backpack with an archive, which is closed, killed and opened again.
+
+    The archive is an SQLite file in a folder of its own, which goes when the program is over. It
+    takes the extra ``backpack-memory[archive]``.
+    """
+
+    def last_steps(self) -> Iterator[Step]:
+        """Return what archives are there for."""
+        return closing_archive(len(self.model.commits))
 
 
 def machine_for(
@@ -67,6 +84,7 @@ def machine_for(
     budgets: Collection[int] = (),
     laws: Collection[str] | None = None,
     rules: Collection[str] = (),
+    archived: bool = False,
 ) -> type[BackpackMachine]:
     """Return a state machine for the Backpacks that ``make`` makes.
 
@@ -77,6 +95,7 @@ def machine_for(
         budgets: History budgets to draw from, in bytes; none leaves the one it was made with.
         laws: The ids of the laws to hold; all if left out.
         rules: The names of the rules to make programs of; none stands for all.
+        archived: Whether it has an archive: an :class:`ArchiveMachine`.
     """
     asked = frozenset(laws_of(CONTAINER) if laws is None else laws)
     attributes = {
@@ -86,4 +105,4 @@ def machine_for(
         "laws": asked,
         "rule_names": frozenset(rules),
     }
-    return type(name, (BackpackMachine,), attributes)
+    return type(name, (ArchiveMachine if archived else BackpackMachine,), attributes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from backpack.audit import retained
 from backpack.errors import (
     BudgetError,
     InvalidKey,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from backpack.records import Commit
 
-__all__ = ["Abusing"]
+__all__ = ["Abusing", "at_line"]
 
 _UNPACKABLE: Final[dict[str, object]] = {
     "an object": object(),
@@ -100,7 +101,7 @@ class Abusing(Doing):
             if room is None:
                 return
             if tagging and self.model.commits:
-                oldest, tag = self.backpack.history()[-1], "t" * (room + 9)
+                oldest, tag = retained(self.backpack)[-1], "t" * (room + 9)
                 self.sabotage_once(
                     "pruning", misdeed, trespass, lambda: self.backpack.tag(oldest, tag)
                 )
@@ -236,7 +237,7 @@ class Abusing(Doing):
         """Pack a value, and interrupt that when so many lines of the history were run."""
         before, made = self.fingerprint(), len(self.model.commits)
         try:
-            with _interrupted(line):
+            with at_line({_INTERRUPTED}, line, _interrupt):
                 self.backpack.pack(key, deepcopy(value))
         except KeyboardInterrupt as error:
             head = self.backpack.head
@@ -247,7 +248,7 @@ class Abusing(Doing):
             self.require_unchanged(before, error)
             return
         head, usage = self.backpack.head, self.backpack.memory_usage()
-        seqs = [commit.seq for commit in self.backpack.history()]
+        seqs = [commit.seq for commit in retained(self.backpack)]
         self.require(
             head is not None
             and head.seq == usage.commits_made == made + 1
@@ -280,19 +281,23 @@ class Abusing(Doing):
             sys.setprofile(None)
 
 
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def _interrupted(line: int) -> Iterator[None]:
-    """Raise KeyboardInterrupt when so many lines of the history were run."""
+def at_line(modules: Collection[str], line: int, do: Callable[[], object]) -> Iterator[None]:
+    """Do something when so many lines of some modules were run."""
     left = line
 
     def trace(frame: FrameType, what: str, _: object) -> Any:
         nonlocal left
-        if frame.f_globals.get("__name__") != _INTERRUPTED:
+        if frame.f_globals.get("__name__") not in modules:
             return None
         if what == "line":
             left -= 1
             if left == 0:
-                raise KeyboardInterrupt
+                do()
         return trace
 
     before = sys.gettrace()

@@ -14,7 +14,7 @@ from hypothesis import event as _event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from backpack.audit import sizes_owned
+from backpack.audit import has_archive, retained, sizes_owned
 from backpack.container import Backpack
 from backpack.records import NewValue, Pruned, SizedValue
 from backpack.spec.hostile import HostileReference, HostileSizing, Saboteur, hostile
@@ -145,31 +145,47 @@ class Bench(RuleBasedStateMachine):
     @initialize(budget=st.integers(0, 15))
     def begin(self, budget: int = 0) -> None:
         """Start with an empty Backpack and an empty model."""
+        self.start({"budget": budget})
+
+    def start(self, drawn: dict[str, Any]) -> None:
+        """Do what :meth:`begin` does, which was called with this."""
         seed(0)  # What policies make of chance, they make of it again.
         self.over = False
-        self.program: list[tuple[str, dict[str, Any]]] = [("begin", {"budget": budget})]
+        self.program: list[tuple[str, dict[str, Any]]] = [("begin", drawn)]
         self.now = 1_700_000_000.123_456
         self.views: list[Any] = []
         self.prepared()
         if self.over:
             return
-        plain = self.make()
+        plain, budget = self.make(), drawn["budget"]
+        plain.close()  # Of it there are only the settings to be had.
         size = plain.max_history_size
         if self.budgets:
             size = self.budgets[budget % len(self.budgets)]
         is_long = not self.budgets and budget in _GENEROUS and size < _SMALL
         if is_long:
             size *= 40
-        self.adopt(
-            Backpack(
-                max_history_size=size,
-                codec=plain.codec,
-                clock=lambda: self.now,
-                **hostile(plain, Saboteur()),
-            )
-        )
+        self.adopt(Backpack(**self.settings(plain, size), **self.place()))
         if is_long:  # What happens only to long histories is to happen, too.
             self.run(self.lengthen)
+
+    def settings(
+        self, plain: Backpack, size: int, saboteur: Saboteur | None = None
+    ) -> dict[str, Any]:
+        """Return the settings of a Backpack, with a budget, and policies in a saboteur's hands."""
+        return {
+            "max_history_size": size,
+            "codec": self.backpack.codec if hasattr(self, "backpack") else plain.codec,
+            "clock": lambda: self.now,
+            **hostile(plain, saboteur or Saboteur()),
+        }
+
+    def place(self) -> dict[str, Any]:
+        """Return the settings that say where commits are archived: here, nowhere."""
+        return {}
+
+    def opened(self, backpack: Backpack) -> None:
+        """Be told of every Backpack that is made: here, do nothing about it."""
 
     def lengthen(self) -> None:
         """Make a long history: here, none."""
@@ -177,8 +193,9 @@ class Bench(RuleBasedStateMachine):
     def prepared(self) -> None:
         """Do what a subclass has to do before a Backpack is made: here, nothing."""
 
-    def adopt(self, backpack: Backpack) -> None:
-        """Go on with this Backpack, of which the model knows nothing yet."""
+    def adopt(self, backpack: Backpack, model: Model | None = None) -> None:
+        """Go on with this Backpack; without a model of it, nothing was done to it yet."""
+        self.opened(backpack)
         self.backpack = backpack
         self.committing = True
         self.highest = 0
@@ -189,7 +206,7 @@ class Bench(RuleBasedStateMachine):
         self.saboteur = Saboteur(backpack, watch=[self.look_inside])
         for policy in (backpack.sizing, backpack.reference, backpack.storage, backpack.pruning):
             policy.saboteur = self.saboteur  # type: ignore[union-attr]
-        self.model = Model(backpack.code, self.measure)
+        self.model = model or Model(backpack.code, self.measure)
         backpack.subscribe(_failing)
         backpack.subscribe(self.hear)
 
@@ -276,7 +293,8 @@ class Bench(RuleBasedStateMachine):
 
     def table(self) -> Table:
         """Return the newest commits, as the pruning policy last saw them."""
-        retained = {commit.seq for commit in self.backpack.history()}
+        stay = {commit.seq for commit in retained(self.backpack)}
+        gone = "archived" if has_archive(self.backpack) else "pruned"
         rows = []
         for recorded in self.model.commits[-_ROWS:]:
             commit = recorded.commit
@@ -287,10 +305,15 @@ class Bench(RuleBasedStateMachine):
                     "pinned" if commit.seq in self.model.pinned else "",
                     "offered" if commit.id in self.offered else "",
                     "chosen" if commit.id in self.chosen else "",
-                    "retained" if commit.seq in retained else "pruned",
+                    "retained" if commit.seq in stay else gone,
                 )
             )
         return Table(("commit", "bytes", "pinned", "offered", "chosen", "now"), tuple(rows))
+
+    def exactness(self, *seqs: int) -> str:
+        """Return the law that says that these commits show what they showed."""
+        stay = {commit.seq for commit in retained(self.backpack)}
+        return "S1" if stay.issuperset(seqs) else "A1"
 
     def is_whole(self) -> bool:
         """Whether a program was begun, and nothing has gone wrong in it so far."""
@@ -300,6 +323,9 @@ class Bench(RuleBasedStateMachine):
         """At the end of a program that broke no law, every commit is looked at."""
         if self.is_whole():
             self.look(sys.maxsize)
+
+    def put_away(self) -> None:
+        """Let go of what is open outside: here, nothing is."""
 
     # --- what others see while something happens -------------------------------------------
 

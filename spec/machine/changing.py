@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from backpack.audit import has_archive, retained
 from backpack.errors import (
     CommitPruned,
     UnknownKey,
@@ -242,11 +243,12 @@ class Changing(Doing):
                 if key not in current or not same(current[key], version.value)
             },
         }
-        retained = {commit.seq for commit in self.backpack.history()}
+        stays = recorded.seq in {commit.seq for commit in retained(self.backpack)}
+        is_there = stays or has_archive(self.backpack)
         left_out = [key for key, version in old.items() if self.model.is_left_out(version)]
-        if recorded.seq not in retained or left_out:
+        if not is_there or left_out:
             event("rollback to what is not there")
-            error = ValueUnavailable if recorded.seq in retained else CommitPruned
+            error = ValueUnavailable if is_there else CommitPruned
             self.expect(error, lambda: self.backpack.rollback(recorded.commit, keys=names))
             return
         event("rollback")
@@ -254,6 +256,12 @@ class Changing(Doing):
             lambda: self.backpack.rollback(recorded.commit, keys=names),
             changes,
             note=f"rollback to {recorded.commit.id}",
+        )
+        now, expected = dict(self.backpack), self.model.current()
+        self.require(
+            stays or same(dict(sorted(now.items())), dict(sorted(expected.items()))),
+            "A1",
+            f"A rollback to {recorded.seq} makes {now!r:.200}, not {expected!r:.200}.",
         )
 
     @step(key=keys, pattern=st.lists(st.sampled_from([0, 1, None]), min_size=3, max_size=8))

@@ -9,7 +9,7 @@ from backpack.spec.hostile import MISDEEDS, TRESPASSES
 from backpack.spec.machine.base import KEYS, TAGS
 from backpack.spec.values import LOOK_ALIKES
 
-__all__ = ["Step", "closing"]
+__all__ = ["Step", "closing", "closing_archive"]
 
 #: The name of a rule, and what it is called with.
 Step: TypeAlias = tuple[str, dict[str, Any]]
@@ -43,6 +43,51 @@ def closing(turn: int) -> Iterator[Step]:
     yield from _crowding(turn)
     yield "interrupt_packs", {"key": keys[1], "first": 1 + turn % 2}
     yield "look_again", {}
+
+
+def closing_archive(turn: int) -> Iterator[Step]:
+    """Return the last steps of a program on a Backpack with an archive.
+
+    What it is there for is done to commits of all ages, most of which are archived by then; in
+    between it is closed, saved and killed.
+
+    Args:
+        turn: As for :func:`closing`.
+    """
+    keys = tuple(_from(KEYS, turn)[:3])
+    yield "flicker", {"key": keys[0], "pattern": [0, None, 1, 1, None, 0, 1]}
+    yield "pack_near_twins", {"key": keys[2], "order": [0, 1, 2]}
+    yield "leave_out", {"key": keys[1], "beyond": 20, "kind": 0, "then": ["small", "large"]}
+    yield from _crowding_archive(turn)
+    yield from _looks_at_archive(turn, *keys)
+    yield "save_and_restore", {"archived": turn % 3 > 0}
+    yield "crash_while_packing", {"key": keys[2], "value": turn, "tight": True, "line": turn % 90}
+    yield "restart", {}
+    yield "leave_out", {"key": keys[2], "beyond": 20, "kind": 4, "then": ["large"]}
+    yield from _crowding_archive(turn + 1)
+    yield "crash", {}
+    yield from _looks_at_archive(turn + 1, *keys)
+    yield "crash_while_closing", {"line": turn % 70}
+    yield "look_again", {}
+
+
+def _crowding_archive(turn: int) -> Iterator[Step]:
+    """Make room, so that something is archived."""
+    for beyond in (1, 200, 1000):
+        yield "tag_tightly", {"at": 2 * (turn % 3), "beyond": beyond}
+
+
+def _looks_at_archive(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
+    """Look back in every way, at commits from the oldest on."""
+    old, older, near = 2 * (turn % 11) + 5, 2 * (turn % 5) + 1, 2 * (turn % 4)
+    yield "look_back", {"at": older}
+    yield "tag", {"at": older, "tags": {"a", "draft"}, "on": True, "pinned": False}
+    yield "tag", {"at": older, "tags": {"draft"}, "on": False, "pinned": False}
+    yield "diff", {"pairs": [(old, near), (older, old), (-1, older)]}
+    yield "rollback", {"at": old, "names": {key, third}}
+    yield "rollback", {"at": older, "names": None}
+    yield "fork", {"at": old, "names": {other}, "move": False}
+    yield "pin", {"at": near, "on": True}
 
 
 def _from(items: Sequence[Item], turn: int) -> list[Item]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from backpack.audit import raw_bytes
+from backpack.audit import raw_bytes, retained
 from backpack.errors import BackpackError, BudgetError, CommitPruned, PolicyError
 from backpack.guard import name_of
 from backpack.records import Committed, Pruned, Referenced, Refused
-from backpack.spec.laws.container import check_diff
+from backpack.spec.laws.shown import check_diff
 from backpack.spec.machine.base import Bench, Heard, event
 from backpack.spec.model import REMOVED
 
@@ -30,7 +30,7 @@ class Doing(Bench):
 
     def fingerprint(self) -> object:
         """Return all that can be seen cheaply; the values are compared by the laws."""
-        return self.backpack.history(), self.backpack.memory_usage(by_key=True)
+        return retained(self.backpack), self.backpack.memory_usage(by_key=True)
 
     def room(self) -> int | None:
         """Return how many bytes are free; None if a text of that length would be a long one."""
@@ -56,7 +56,7 @@ class Doing(Bench):
             note: The note it must have.
         """
         before, order = self.fingerprint(), list(self.backpack)
-        retained = self.backpack.history()
+        were = retained(self.backpack)
         self.heard, self.saboteur.asked = Heard(), 0
         try:
             commit = make()
@@ -84,7 +84,7 @@ class Doing(Bench):
             "R1",
             f"The keys were {order}, are {list(self.backpack)}, and {sorted(changes)} changed.",
         )
-        self.require_true_events(commit, retained)
+        self.require_true_events(commit, were)
 
     def require_true_refusal(self, error: BudgetError, told: Refused) -> None:
         """B1, E1, F2 and Q1, after a refusal: it had to be, and everybody was told the truth."""
@@ -112,10 +112,10 @@ class Doing(Bench):
         """F1: what raised has changed nothing."""
         self.require(self.fingerprint() == before, law, lambda: f"{error!r} changed the state.")
 
-    def pruned_since(self, retained: list[Commit]) -> list[Event]:
-        """Return what subscribers must have been told of the commits that went since."""
-        left = {each.id for each in self.backpack.history()}
-        pruned = tuple(each.id for each in reversed(retained) if each.id not in left)
+    def pruned_since(self, were: list[Commit]) -> list[Event]:
+        """Return what subscribers must have been told of the retained commits that went since."""
+        left = {each.id for each in retained(self.backpack)}
+        pruned = tuple(each.id for each in reversed(were) if each.id not in left)
         if not pruned:
             return []
         raw, _ = raw_bytes(self.backpack)
@@ -124,9 +124,9 @@ class Doing(Bench):
         freed = self.heard.requests[0][0].used - used if self.heard.requests else -1
         return [Pruned(pruned, freed, name_of(self.backpack.pruning))]
 
-    def require_true_events(self, commit: Commit, retained: list[Commit]) -> None:
+    def require_true_events(self, commit: Commit, were: list[Commit]) -> None:
         """E1 and Q1, after a commit: what subscribers and policies were told is what happened."""
-        expected = self.pruned_since(retained)
+        expected = self.pruned_since(were)
         state = self.model.commits[-1].state
         for change in commit.changes:
             if change.kind == "set" and state[change.key].reference is not None:
@@ -180,13 +180,14 @@ class Doing(Bench):
                 self.compare(first, second)
 
     def compare(self, first: Recorded, second: Recorded) -> None:
-        """S1: what changed between two commits, if both are retained."""
+        """S1 and A1: what changed between two commits, if both are there."""
         try:
             diff = self.backpack.diff(first.commit.id, second.commit)
         except CommitPruned:
             return
         before, after = self.model.state_at(first.seq), self.model.state_at(second.seq)
-        self.ask("S1", check_diff, diff, before, after)
+        law = self.exactness(first.seq, second.seq)
+        self.ask(law, check_diff, diff, before, after, law)
 
     def commit_at(self, at: int) -> Recorded:
         """Return a commit.
@@ -200,8 +201,8 @@ class Doing(Bench):
             return self.model.commits[max(0, made + at)]
         if at % 2:
             return self.model.commits[at // 2 % made]
-        retained = self.backpack.history()
-        return self.model.commits[retained[at // 2 % len(retained)].seq - 1]
+        stay = retained(self.backpack)
+        return self.model.commits[stay[at // 2 % len(stay)].seq - 1]
 
 
 def _sorted(events: list[Event]) -> list[Event]:

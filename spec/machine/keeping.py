@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
+from backpack.audit import retained
 from backpack.errors import BudgetError, CommitPruned, PolicyError
 from backpack.records import PruneRequest, Refused, RetainedCommit
 from backpack.spec.machine.base import TAGS, Heard, begun, commits, step
@@ -56,7 +57,7 @@ class Keeping(Doing):
         recorded = self.model.commits[seq - 1]
         self.heard = Heard()
         change = self.backpack.tag if on else self.backpack.untag
-        before, retained, self.committing = self.fingerprint(), self.backpack.history(), False
+        before, were, self.committing = self.fingerprint(), retained(self.backpack), False
         try:
             commit = change(recorded.commit, *tags)
         except CommitPruned:
@@ -80,7 +81,7 @@ class Keeping(Doing):
                 f"A view shows what a commit was when {stale!r:.300} was returned, not as it is.",
             )
         self.require(commit == recorded.commit, "C1", f"tag() returned {commit!r:.300}.")
-        self.require_told(self.pruned_since(retained))
+        self.require_told(self.pruned_since(were))
 
     @step(at=commits, on=st.booleans(), when=begun)
     def pin(self, at: int, on: bool) -> None:
@@ -89,11 +90,11 @@ class Keeping(Doing):
         self.pin_commit(self.pinned_at(at) if is_kept else self.commit_at(at), on=on)
 
     def pin_commit(self, recorded: Recorded, *, on: bool) -> None:
-        """Pin a commit, if not too many are, or let it go."""
+        """Pin a commit, if not too many are, or let it go; one that is archived stays that."""
         try:
             if on and len(self.model.pinned) < 3:
-                self.backpack.pin(recorded.commit)
-                self.model.pinned.add(recorded.seq)
+                pinned = self.backpack.pin(recorded.commit)
+                self.model.pinned |= {pinned.seq} & {each.seq for each in retained(self.backpack)}
             else:
                 self.backpack.unpin(recorded.commit)
                 self.model.pinned.discard(recorded.seq)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from backpack.audit import has_archive, retained
 from backpack.errors import BudgetError, CommitPruned, PolicyError, UnknownCommit, ValueUnavailable
-from backpack.spec.laws.container import check_left_out, check_snapshot
+from backpack.spec.laws.shown import check_left_out, check_snapshot
 from backpack.spec.machine.base import begun, commits, event, keys, step
 from backpack.spec.machine.doing import Doing
 from backpack.spec.model import REMOVED
@@ -48,8 +49,10 @@ class Looking(Doing):
                 "S3",
                 f"{key!r} changed when what a read had given was changed.",
             )
-        self.ask("S1", check_snapshot, snapshot, self.model)
-        self.ask("R2", check_left_out, snapshot, self.model)
+        law = self.exactness(recorded.seq)
+        self.ask(law, check_snapshot, snapshot, self.model, law)
+        law = "R2" if law == "S1" else law
+        self.ask(law, check_left_out, snapshot, self.model, law)
 
     @step(at=commits, when=begun)
     def iterate_and_change(self, at: int) -> None:
@@ -75,8 +78,8 @@ class Looking(Doing):
     def look_again(self) -> None:
         """Read views opened earlier: exact still, whatever became of what they gave, or pruned."""
         for backpack, model, snapshot in self.views:
-            retained = {commit.seq for commit in backpack.history()}
-            if snapshot.commit.seq in retained:
+            stays = snapshot.commit.seq in {commit.seq for commit in retained(backpack)}
+            if stays or has_archive(backpack):
                 spoil(snapshot.to_dict())
                 for key in snapshot:
                     spoil(snapshot.unpack(key))
@@ -88,7 +91,8 @@ class Looking(Doing):
                             "S3",
                             f"A view shows {key}={shown.get(key)!r:.200} after it was changed.",
                         )
-                self.ask("S1", check_snapshot, snapshot, model)
+                law = "S1" if stays else "A1"
+                self.ask(law, check_snapshot, snapshot, model, law)
                 continue
             event("a view outlived its commit")
             for read in (
@@ -131,9 +135,10 @@ class Looking(Doing):
             event(f"fork: {type(error).__name__}")
             self.require_unchanged(before, error)
             return
+        self.opened(fork)
         self.require(
             same(dict(sorted(fork.items())), dict(sorted(state.items()))),
-            "S1",
+            self.exactness(recorded.seq),
             f"A fork of {recorded.seq} has {dict(fork)!r:.200}, not {state!r:.200}.",
         )
         for axis in ("sizing", "reference", "storage", "pruning"):

@@ -6,6 +6,7 @@ from typing import Final
 
 from mutants.broken_container import BrokenContainer
 from mutants.containers_account import BROKEN_ACCOUNTS
+from mutants.containers_archived import BROKEN_ARCHIVES
 from mutants.containers_asking import BROKEN_QUESTIONS
 from mutants.containers_changing import BROKEN_CHANGES
 from mutants.containers_leaning import BROKEN_LEANINGS
@@ -22,4 +23,5 @@ BROKEN: Final[dict[str, BrokenContainer]] = {
     **BROKEN_CHANGES,
     **BROKEN_UNSEEN,
     **BROKEN_LEANINGS,
+    **BROKEN_ARCHIVES,
 }

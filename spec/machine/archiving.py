@@ -1,0 +1,228 @@
+"""Rules of Backpacks with an archive: closed and opened again, saved and restored, killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize
+
+from backpack.audit import accesses, retained
+from backpack.container import Backpack
+from backpack.errors import BudgetError, PolicyError
+from backpack.spec.hostile import Saboteur
+from backpack.spec.laws import LawBroken
+from backpack.spec.laws.archive import check_made_again
+from backpack.spec.machine.abusing import at_line
+from backpack.spec.machine.base import event, keys, simple_values, step
+from backpack.spec.machine.keeping import Keeping
+from backpack.spec.temporary import abandon, copied, folder_of, temporary_archive
+
+if TYPE_CHECKING:
+    from backpack.records import PruneRequest
+
+__all__ = ["Archiving"]
+
+#: The modules whose lines write an archive.
+_WRITING: Final = {"backpack.scribe", "backpack.archive.log", "backpack.archive.database"}
+#: What a Backpack is given that is made again and does not fit, in terms of what it had.
+_MORE: Final = 2
+
+
+class Archiving(Keeping):
+    """Restarts and crashes of a Backpack that enters into an archive what it gives up."""
+
+    @initialize(budget=st.integers(0, 11), on_commit=st.booleans())
+    def begin(self, budget: int = 0, on_commit: bool = False) -> None:
+        """Start with an empty Backpack in an empty archive."""
+        self.archive = temporary_archive(write="on-commit" if on_commit else "on-prune")
+        self.closed = 0
+        self.all_opened: list[Backpack] = []
+        self.start({"budget": budget, "on_commit": on_commit})
+
+    def place(self) -> dict[str, Any]:
+        """Return the settings that say where commits are archived."""
+        return {"archive": self.archive}
+
+    def opened(self, backpack: Backpack) -> None:
+        """Remember a Backpack, to let go of its archive in the end."""
+        self.all_opened.append(backpack)
+
+    def go_on_with(self, *fork: Any) -> None:
+        """Go on with a fork, which begins a log of its own."""
+        self.closed = 0
+        super().go_on_with(*fork)  # type: ignore[misc]
+
+    def teardown(self) -> None:
+        """Let go of everything in the end."""
+        try:
+            super().teardown()
+        finally:
+            self.put_away()
+
+    def put_away(self) -> None:
+        """Let go of the archive, whatever else has it open."""
+        for backpack in getattr(self, "all_opened", ()):
+            abandon(backpack)
+
+    # --- what is made again ------------------------------------------------------------------
+
+    @step()
+    def restart(self) -> None:
+        """Close it, and go on with what is opened again: it answers the same."""
+        before, order = accesses(self.backpack), list(self.backpack)
+        self.backpack.close()
+        self.closed = len(self.model.commits)
+        after, asked = self.reopen("A2", self.archive, len(self.model.commits))
+        if self.over:
+            return
+        self.require(
+            list(self.backpack) == order, "A2", f"Keys {order} are {list(self.backpack)} again."
+        )
+        wrong = {each for each in before.keys() & after.keys() if before[each] != after[each]}
+        self.require(
+            not wrong and (asked or before.keys() == after.keys()),
+            "A2",
+            lambda: f"Retained, and looked at so often, were {before}, are {after}.",
+        )
+
+    @step()
+    def crash(self) -> None:
+        """Be killed: go on with what is on disk at this moment."""
+        self.revive(copied(self.archive), self.durable)
+
+    @step(key=keys, value=simple_values, tight=st.booleans(), line=st.integers(1, 120))
+    def crash_while_packing(self, key: str, value: Any, tight: bool, line: int) -> None:
+        """Be killed in the middle of a change, perhaps one for which room has to be made."""
+        least, room = self.durable, self.room()
+        note = "n" * (room + 9) if tight and room is not None else None
+        with self.imaged(line) as images:
+            self.commit(
+                lambda: self.backpack.pack(key, deepcopy(value), note=note), {key: value}, note=note
+            )
+        for image in images:
+            event("killed while it packs")
+            self.revive(image, least)
+
+    @step(line=st.integers(1, 120))
+    def crash_while_closing(self, line: int) -> None:
+        """Be killed in the middle of closing it; where that is done, the end is there."""
+        least = self.durable
+        with self.imaged(line) as images:
+            self.backpack.close()
+        if not images:
+            images, least = [copied(self.archive)], len(self.model.commits)
+        self.revive(images[0], least)
+
+    @step(archived=st.booleans())
+    def save_and_restore(self, archived: bool) -> None:
+        """Save it to a file, and make another of that: it answers the same."""
+        spills = any(each.reference and each.reference.spilled for each in self.model.versions())
+        archived = archived or spills
+        path = folder_of(self.archive) / "saved.backpack"
+        with self.judging("A2"):
+            self.backpack.save(path, archived=archived)
+            place = {"archive": temporary_archive()} if archived else {}
+            size = _MORE * self.backpack.max_history_size
+            again = Backpack.restore(path, **self.settings(self.make_plain(), size), **place)
+            self.opened(again)
+            self.require(
+                list(again) == list(self.backpack), "A2", f"It has keys {list(again)} again."
+            )
+            self.require(
+                retained(again) == retained(self.backpack),
+                "A2",
+                lambda: f"Restored, it retains {retained(again)}.",
+            )
+            self.ask("A2", check_made_again, again, self.model, "A2", self.most)
+
+    # --- how ---------------------------------------------------------------------------------
+
+    @property
+    def durable(self) -> int:
+        """The number of the newest commit that a crash must not lose."""
+        made = len(self.model.commits)
+        if self.archive.on_commit:
+            return made
+        stay = {commit.seq for commit in retained(self.backpack)}
+        return max(self.closed, *(seq for seq in range(made + 1) if seq not in stay))
+
+    @contextmanager
+    def imaged(self, line: int) -> Iterator[list[Any]]:
+        """Keep what is on disk when so many lines that write it were run."""
+        images: list[Any] = []
+        with at_line(_WRITING, line, lambda: images.append(copied(self.archive))):
+            yield images
+
+    def revive(self, image: Any, least: int) -> None:
+        """A3: go on with what a crash has left, which is no less than the first commits."""
+        if not self.over:
+            self.reopen("A3", image, least)
+
+    def reopen(self, law: str, archive: Any, least: int) -> tuple[dict[str, tuple[int, int]], bool]:
+        """Open what is in an archive, and go on with it.
+
+        Args:
+            law: The law that says what is there.
+            archive: The archive.
+            least: The number of the newest commit that has to be there.
+
+        Returns:
+            How often retained commits were looked at, and whether room had to be made for it.
+        """
+        looked: dict[str, tuple[int, int]] = {}
+        made, code = len(self.model.commits), self.model.code
+        asked: list[PruneRequest] = []
+        abandon(self.backpack)
+        self.views.clear()  # What is in the archive is not read through what was closed.
+        with self.judging(law):
+            backpack = self.opened_again(archive, code, asked.append)
+            self.opened(backpack)
+            head = backpack.head.seq if backpack.head else 0
+            self.require(
+                least <= head <= made,
+                law,
+                f"Of {made} commits there are {head} again; {least} have to be.",
+            )
+            self.model.forget(head)
+            self.archive, self.closed = archive, head
+            self.adopt(backpack, self.model)
+            looked = accesses(backpack)
+            self.ask(law, check_made_again, backpack, self.model, law, self.most)
+        return looked, bool(asked)
+
+    def opened_again(
+        self, archive: Any, code: str, asked: Callable[[PruneRequest], object]
+    ) -> Backpack:
+        """Open a Backpack; with more room, where how versions lean anew does not fit."""
+        size = self.backpack.max_history_size
+        try:
+            settings = self.settings(self.make_plain(), size, Saboteur(watch=[asked]))
+            return Backpack.open(archive, code, **settings)
+        except BudgetError:
+            event("did not fit when it was opened again")
+            settings = self.settings(self.make_plain(), _MORE * size)
+            return Backpack.open(archive, code, **settings)
+
+    @contextmanager
+    def judging(self, law: str) -> Iterator[None]:
+        """Break a law by whatever goes wrong, unless it is a policy that fails."""
+        try:
+            yield
+        except LawBroken:
+            raise
+        except PolicyError:
+            event("a policy failed by itself")
+            self.over = True
+        except Exception as error:
+            self.over = True
+            self.breaks(law, f"It raised {type(error).__name__}: {error}"[:500], error)
+
+    def make_plain(self) -> Backpack:
+        """Return a Backpack with new policies, of which there are only the settings to be had."""
+        plain = self.make()
+        plain.close()
+        return plain
