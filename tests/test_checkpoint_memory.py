@@ -18,7 +18,7 @@ pytestmark = pytest.mark.no_cover
 #: How large the checkpoint is, in MiB.
 SIZE = int(os.environ.get("BACKPACK_CHECKPOINT_MB", "24"))
 #: Bytes that may be taken beyond what is held: 50 MB, or as much less as shows a copy of all.
-BEYOND = 50_000_000 if SIZE >= 100 else 30_000_000
+BEYOND = 50_000_000 if SIZE >= 100 else 20_000_000
 
 on_linux = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(),
