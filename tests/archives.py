@@ -58,6 +58,12 @@ class Past:
         """The commits that are there yet, from the first on."""
         return [each for each in self.commits if each.seq not in self.gone]
 
+    def copied(self) -> Past:
+        """Return a copy."""
+        return Past(
+            [*self.states], [*self.commits], {*self.pinned}, {*self.gone}, spills=self.spills
+        )
+
     def notice(self, backpack: Backpack) -> None:
         """Note which commits the archive has removed; they are the oldest that it may remove."""
         there = {each.seq for each in backpack.history()}
@@ -116,12 +122,13 @@ class Past:
     def check_log(self, backpack: Backpack) -> None:
         """Every commit is there once, and what it set is in the log exactly; read in one go.
 
-        For a Backpack of which all is in the log; quicker than to look at each commit.
+        For a Backpack of which all is in the log; quicker than to look at each commit. Where some
+        are not kept, a version is there if it stood at one that is.
         """
         scribe, codec = backpack._engine.scribe, backpack._engine.settings.codec
         assert audit(backpack) == []
         assert dict(backpack) == self.current
-        assert backpack.history() == self.commits[::-1]
+        assert backpack.history() == self.kept[::-1]
         assert scribe is not None
         found = {(each.key, each.seq): each for each in scribe.log.versions(0)}
         before: dict[str, Any] = {}
@@ -129,7 +136,10 @@ class Past:
             for key in before.keys() | state.keys():
                 if before.get(key, self) == state.get(key, self):
                     continue
-                read = found.pop((key, seq))
+                read = found.pop((key, seq), None)
+                if read is None:
+                    assert self.is_gone(key, seq)
+                    continue
                 if read.encoded is not None:
                     assert codec.decode(read.encoded) == state[key]
                 elif read.reference is None:
@@ -153,6 +163,16 @@ class Past:
             else:
                 assert shown[key] == value == snapshot[key]
                 assert self.spills or not (self.is_superseded(key, seq) and len(str(value)) > LIMIT)
+
+    def is_gone(self, key: str, seq: int) -> bool:
+        """Whether no commit is kept at which what one set under a key stood."""
+        states = self.states
+        while seq in self.gone and seq < len(states):
+            seq += 1
+            if states[seq - 1].get(key, self) != states[seq - 2].get(key, self):
+                return True
+        # What is not there needs not be told of.
+        return seq not in self.gone and key not in states[seq - 1]
 
     def is_superseded(self, key: str, seq: int) -> bool:
         """Whether what stood under a key at a commit was changed since."""

@@ -100,7 +100,7 @@ class Scene:
 
     def remember(self) -> Past:
         """Return a copy of the past."""
-        return Past([*self.past.states], [*self.past.commits], {*self.past.pinned})
+        return self.past.copied()
 
 
 def _no_time() -> float:
@@ -266,6 +266,22 @@ def take_back(scene: Scene) -> None:
     scene.doubtful = None
 
 
+def ready_to_sweep(scene: Scene) -> None:
+    """Open it, have much of it archived, some of that tagged, and limit what the archive keeps."""
+    opened_with_room(scene)
+    for seq in (2, 5):
+        scene.past.retag(scene.backpack.tag(scene.past.commits[seq], "t"))
+    log: Any = _log(scene)
+    log._sweeper._retention = SqlArchive(scene.url, max_commits=3).retention
+
+
+def sweep(scene: Scene) -> None:
+    """Remove what the archive does not keep."""
+    _log(scene).tidy()
+    scene.past.notice(scene.backpack)
+    assert len(scene.past.gone) > 4
+
+
 def nothing(scene: Scene) -> None:
     """Leave it as it is."""
 
@@ -367,9 +383,10 @@ _WORDS: Final = {
 }
 #: The same, in SQLite files.
 _IN_FILES: Final = {
-    "<find>": "connect",
+    "<find>": "connect, PRAGMA journal_mode",
     "<make>": (
-        "connect, PRAGMA auto_vacuum, PRAGMA journal_mode, BEGIN, PRAGMA application_id, <tables>"
+        "connect, PRAGMA auto_vacuum, PRAGMA journal_mode, BEGIN, PRAGMA application_id, <tables>, "
+        "PRAGMA journal_mode"
     ),
     "<lock again>": "connect",
     "<let go>": "disconnect, unlock",
@@ -506,6 +523,12 @@ OPERATIONS: Final = {
         "BEGIN, INSERT commits, INSERT versions, UPDATE packs head, <make it durable>",
         write="on-prune",
     ),
+    "retention: the oldest are removed": Operation(
+        ready_to_sweep,
+        sweep,
+        "BEGIN, DELETE commits, UPDATE versions, DELETE versions, UPDATE packs head, COMMIT, "
+        "shrink",
+    ),
     "save: over another": Operation(
         ready_to_save,
         save,
@@ -530,8 +553,7 @@ OPERATIONS: Final = {
         ready_to_restore,
         restore,
         "connect, BEGIN, COMMIT, disconnect, connect, BEGIN, "
-        "COMMIT, <make>, lock, BEGIN, "
-        "INSERT packs, INSERT commits, BEGIN, COMMIT, INSERT versions, "
+        "<make>, lock, BEGIN, INSERT packs, INSERT commits, INSERT versions, "
         "UPDATE packs head, COMMIT, BEGIN, COMMIT, <settle>, disconnect",
         durable=("UPDATE packs head", "COMMIT"),
         subject="file in archive",

@@ -34,6 +34,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
 import backpack.archive
+from backpack.archive.database import Database
 from backpack.history import History
 from backpack.push import Push
 
@@ -165,6 +166,7 @@ class Watch:
                 (FileLock, "_acquire", "lock"),
                 (FileLock, "_release", "unlock"),
                 (History, "apply", "put down the plan"),
+                (Database, "shrink", "shrink"),
                 (os, "fsync", "synchronize"),
                 (Path, "replace", "rename"),
                 (Path, "unlink", "remove what is left"),
