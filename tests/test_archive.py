@@ -505,6 +505,25 @@ def test_keys_keep_their_order_across_the_border(url: str) -> None:
     backpack.close()
 
 
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_keys_tags_and_notes_may_have_anything_in_them(url: str, write: str) -> None:
+    """Also what a database does not take in a text, and what stands for it where it is kept."""
+    odd = ["a", "a\0", "a\\0", "\0", "\\", "ключ\0", "'; --", "%_"]
+    chance, past = random.Random(0), Past()  # noqa: S311
+    backpack = Backpack(**settings(), archive=SqlArchive(url, write=write), name="it")
+    for number in range(80):
+        key, state = odd[number % len(odd)], past.current
+        state[key] = some_value(chance, state.get(key))
+        past.record(backpack.pack(key, state[key], by=key, tags=[key], note=key), state)
+    assert backpack.memory_usage().commits_pruned > 30
+    past.check(backpack)
+    for key in odd:
+        assert [each for each in past.commits[::-1] if key in each.keys] == backpack.history(key)
+    backpack.close()
+    with opened(url) as again:
+        past.check(again)
+
+
 def test_a_name_without_an_archive_is_refused() -> None:
     """It would mean nothing."""
     with pytest.raises(ConfigError, match="name: 'it' is what a Backpack is called in an archive"):

@@ -106,7 +106,7 @@ def empty(machine: ArchiveMachine) -> None:
         (
             empty,
             ArchiveMachine.crash,
-            r"A3 is broken: .* A1 does not hold any more: Commit . shows keys \['k'\]",
+            r"A3 is broken: .* A1 does not hold any more: Commit . shows keys \['k'",
         ),
         (
             lambda machine: abandon(machine.backpack),

@@ -286,8 +286,10 @@ def _interrupt() -> None:
 
 
 @contextmanager
-def at_line(modules: Collection[str], line: int, do: Callable[[], object]) -> Iterator[None]:
-    """Do something when so many lines of some modules were run."""
+def at_line(
+    modules: Collection[str], line: int, do: Callable[[], object], *, every: int = 0
+) -> Iterator[None]:
+    """Do something when so many lines of some modules were run, and every so many lines after."""
     left = line
 
     def trace(frame: FrameType, what: str, _: object) -> Any:
@@ -297,6 +299,7 @@ def at_line(modules: Collection[str], line: int, do: Callable[[], object]) -> It
         if what == "line":
             left -= 1
             if left == 0:
+                left = every
                 do()
         return trace
 

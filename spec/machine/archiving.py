@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Archiving"]
 
 #: The modules whose lines write an archive.
-_WRITING: Final = {"backpack.scribe", "backpack.archive.log", "backpack.archive.database"}
+_WRITING: Final = {"backpack.archive.log", "backpack.archive.database"}
+#: A crash may be anywhere in these; it is tried every so many lines.
+_STRIDE: Final = 20
 #: What a Backpack is given that is made again and does not fit, in terms of what it had.
 _MORE: Final = 2
 
@@ -92,9 +94,9 @@ class Archiving(Keeping):
     @step()
     def crash(self) -> None:
         """Be killed: go on with what is on disk at this moment."""
-        self.revive(copied(self.archive), self.durable)
+        self.revive([copied(self.archive)], self.durable)
 
-    @step(key=keys, value=simple_values, tight=st.booleans(), line=st.integers(1, 120))
+    @step(key=keys, value=simple_values, tight=st.booleans(), line=st.integers(1, _STRIDE))
     def crash_while_packing(self, key: str, value: Any, tight: bool, line: int) -> None:
         """Be killed in the middle of a change, perhaps one for which room has to be made."""
         least, room = self.durable, self.room()
@@ -103,19 +105,19 @@ class Archiving(Keeping):
             self.commit(
                 lambda: self.backpack.pack(key, deepcopy(value), note=note), {key: value}, note=note
             )
-        for image in images:
+        if images:
             event("killed while it packs")
-            self.revive(image, least)
+            self.revive(images, least)
 
-    @step(line=st.integers(1, 120))
+    @step(line=st.integers(1, _STRIDE))
     def crash_while_closing(self, line: int) -> None:
-        """Be killed in the middle of closing it; where that is done, the end is there."""
+        """Be killed in the middle of closing it; where that writes nothing, all is there."""
         least = self.durable
         with self.imaged(line) as images:
             self.backpack.close()
         if not images:
             images, least = [copied(self.archive)], len(self.model.commits)
-        self.revive(images[0], least)
+        self.revive(images, least)
 
     @step(archived=st.booleans())
     def save_and_restore(self, archived: bool) -> None:
@@ -152,15 +154,39 @@ class Archiving(Keeping):
 
     @contextmanager
     def imaged(self, line: int) -> Iterator[list[Any]]:
-        """Keep what is on disk when so many lines that write it were run."""
+        """Keep what is on disk when so many lines that write it were run, and again and again."""
         images: list[Any] = []
-        with at_line(_WRITING, line, lambda: images.append(copied(self.archive))):
+
+        def keep() -> None:
+            images.append(copied(self.archive))
+
+        with at_line(_WRITING, line, keep, every=_STRIDE):
             yield images
 
-    def revive(self, image: Any, least: int) -> None:
-        """A3: go on with what a crash has left, which is no less than the first commits."""
+    def revive(self, images: list[Any], least: int) -> None:
+        """A3: what a crash has left can be gone on with, and has so many commits; do so with one.
+
+        Args:
+            images: What it has left, or would have, at some moments; that of the last is taken.
+            least: The number of the newest commit that has to be there.
+        """
+        for image in images[:-1]:
+            with self.judging("A3"):
+                backpack = self.opened_again(image, self.model.code, lambda request: None)
+                self.opened(backpack)
+                self.require_head(backpack, "A3", least)
         if not self.over:
-            self.reopen("A3", image, least)
+            self.reopen("A3", images[-1], least)
+
+    def require_head(self, backpack: Backpack, law: str, least: int) -> int:
+        """Return the number of the newest commit of what was made again, if it can be that."""
+        made, head = len(self.model.commits), backpack.head.seq if backpack.head else 0
+        self.require(
+            least <= head <= made,
+            law,
+            f"Of {made} commits there are {head} again; {least} have to be.",
+        )
+        return head
 
     def reopen(self, law: str, archive: Any, least: int) -> tuple[dict[str, tuple[int, int]], bool]:
         """Open what is in an archive, and go on with it.
@@ -174,19 +200,14 @@ class Archiving(Keeping):
             How often retained commits were looked at, and whether room had to be made for it.
         """
         looked: dict[str, tuple[int, int]] = {}
-        made, code = len(self.model.commits), self.model.code
+        code = self.model.code
         asked: list[PruneRequest] = []
         abandon(self.backpack)
         self.views.clear()  # What is in the archive is not read through what was closed.
         with self.judging(law):
             backpack = self.opened_again(archive, code, asked.append)
             self.opened(backpack)
-            head = backpack.head.seq if backpack.head else 0
-            self.require(
-                least <= head <= made,
-                law,
-                f"Of {made} commits there are {head} again; {least} have to be.",
-            )
+            head = self.require_head(backpack, law, least)
             self.model.forget(head)
             self.archive, self.closed = archive, head
             self.adopt(backpack, self.model)

@@ -54,27 +54,37 @@ def closing_archive(turn: int) -> Iterator[Step]:
     Args:
         turn: As for :func:`closing`.
     """
-    keys = tuple(_from(KEYS, turn)[:3])
-    yield "flicker", {"key": keys[0], "pattern": [0, None, 1, 1, None, 0, 1]}
-    yield "pack_near_twins", {"key": keys[2], "order": [0, 1, 2]}
-    yield "leave_out", {"key": keys[1], "beyond": 20, "kind": 0, "then": ["small", "large"]}
-    yield from _crowding_archive(turn)
-    yield from _looks_at_archive(turn, *keys)
-    yield "save_and_restore", {"archived": turn % 3 > 0}
-    yield "crash_while_packing", {"key": keys[2], "value": turn, "tight": True, "line": turn % 90}
-    yield "restart", {}
-    yield "leave_out", {"key": keys[2], "beyond": 20, "kind": 4, "then": ["large"]}
-    yield from _crowding_archive(turn + 1)
-    yield "crash", {}
-    yield from _looks_at_archive(turn + 1, *keys)
-    yield "crash_while_closing", {"line": turn % 70}
-    yield "look_again", {}
-
-
-def _crowding_archive(turn: int) -> Iterator[Step]:
-    """Make room, so that something is archived."""
+    first, second, third = _from(KEYS, turn)[:3]
+    yield "flicker", {"key": first, "pattern": [0, None, 1, 1, None, 0, 1]}
+    yield "pack_near_twins", {"key": third, "order": [0, 1, 2]}
     for beyond in (1, 200, 1000):
         yield "tag_tightly", {"at": 2 * (turn % 3), "beyond": beyond}
+    yield from _looks_at_archive(turn, first, second, third)
+    yield "save_and_restore", {"archived": turn % 3 > 0}
+    # What is current where the log ends is superseded, and then something else is written.
+    yield "leave_out", {"key": second, "beyond": 20, "kind": 0, "then": ["large"]}
+    yield "restart", {}
+    yield "pack", {"program": [(second, turn)], "by": None, "note": None}
+    yield "tag", {"at": -2, "tags": {"decided"}, "on": True, "pinned": False}
+    yield "crash", {}
+    yield from _looks_at_archive(turn + 1, first, second, third)
+    ends: list[Step] = [
+        ("crash", {}),
+        ("crash", {}),
+        (
+            "crash_while_packing",
+            {"key": first, "value": turn, "tight": True, "line": 1 + turn % 20},
+        ),
+        ("crash_while_closing", {"line": 1 + turn % 20}),
+    ]
+    for at, end in enumerate(ends):
+        # Wherever the log ends in this, a value that history leaves out is current there, or was.
+        then = ["small", "large"] * 3
+        key = (first, second, third, first)[at]
+        yield "leave_out", {"key": key, "beyond": 20, "kind": 4 * (at % 2), "then": then}
+        yield "tag_tightly", {"at": 2 * at, "beyond": 1}
+        yield end
+    yield "look_again", {}
 
 
 def _looks_at_archive(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
