@@ -57,6 +57,7 @@ def test_restarts_and_crashes_are_gone_on_from(on_commit: bool) -> None:
     machine.save_and_restore(archived=False)
     machine.teardown()
     assert not machine.over
+    assert [] == [each for each in machine.archives if folder_of(each).exists()]
 
 
 def test_what_does_not_fit_again_gets_more_room() -> None:
