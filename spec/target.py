@@ -19,6 +19,7 @@ from backpack.spec.laws.law import CONTAINER
 from backpack.spec.laws.reference import limit_of
 from backpack.spec.program import Writer
 from backpack.spec.standard import BUDGET, LIMIT, standard_backpack
+from backpack.spec.temporary import temporary_archive
 from backpack.strategies import check
 from backpack.wording import nearest, one_line, one_of, shown
 
@@ -162,7 +163,8 @@ def configured(config: Config, described: str, target: str) -> list[Subject]:
     """Return what is to be checked of a configuration: its policies, and a Backpack with them.
 
     The Backpack has little room, and a small limit where the reference policy takes one, so that
-    much is pruned and left out; deltas are made of everything.
+    much is pruned and left out; deltas are made of everything. Its archive is left alone: where one
+    is needed, it is a temporary one.
 
     Args:
         config: The configuration.
@@ -170,6 +172,7 @@ def configured(config: Config, described: str, target: str) -> list[Subject]:
         target: The options that name it on the command line.
     """
     arguments: dict[str, Any] = {**config.arguments()}
+    arguments.pop("archive", None)
     subjects = []
     for axis in _axes():
         subjects.append(subject_of(arguments[axis], axis=axis, name=f"{axis} of {described}"))
@@ -178,15 +181,24 @@ def configured(config: Config, described: str, target: str) -> list[Subject]:
     writer = Writer()
     # The default codec need not be said.
     written = {name: value for name, value in small.items() if name != "codec"}
-    expression = f"Backpack({', '.join(f'{k}={writer.write(v)}' for k, v in written.items())})"
-    imports = frozenset({*writer.imports, "from backpack import Backpack"})
+    said = [f"{name}={writer.write(value)}" for name, value in written.items()]
+    imports = {*writer.imports, "from backpack import Backpack"}
+    spills = getattr(small["reference"], "spills", False)
+    if spills:
+        said.append("archive=temporary_archive()")
+        imports.add("from backpack.spec.temporary import temporary_archive")
+
+    def make() -> Backpack:
+        own = {axis: deepcopy(small[axis]) for axis in _axes()}
+        return Backpack(**{**small, **own}, archive=temporary_archive() if spills else None)
+
     subjects.append(
         Subject(
             f"a Backpack of {described}",
             CONTAINER,
-            lambda: Backpack(**{**small, **{axis: deepcopy(small[axis]) for axis in _axes()}}),
-            expression,
-            imports,
+            make,
+            f"Backpack({', '.join(said)})",
+            frozenset(imports),
             target,
             min(limit, _LARGEST),
         )

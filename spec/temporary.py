@@ -14,7 +14,7 @@ from backpack.opening import archives
 if TYPE_CHECKING:
     from backpack.container import Backpack
 
-__all__ = ["abandon", "copied", "folder_of", "missing", "temporary_archive"]
+__all__ = ["abandon", "copied", "folder_of", "missing", "removed", "temporary_archive"]
 
 _FILE = "archive.db"
 
@@ -59,6 +59,11 @@ def copied(archive: Any) -> Any:
         if path.suffix != ".lock" and not path.name.endswith("-shm"):
             shutil.copyfile(path, folder_of(image) / path.name)
     return image
+
+
+def removed(archive: Any) -> None:
+    """Remove the folder of a temporary archive now; a process may end without looking back."""
+    shutil.rmtree(folder_of(archive), ignore_errors=True)
 
 
 def abandon(backpack: Backpack) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from backpack import Backpack
-from backpack.audit import retained
+from backpack.audit import has_archive, retained
+from backpack.config import load_file
 from backpack.policies import KeepAll, Spill
 from backpack.spec import (
     LawBroken,
@@ -23,7 +24,7 @@ from backpack.spec import (
 )
 from backpack.spec.laws.archive import check_made_again
 from backpack.spec.machine import ArchiveMachine
-from backpack.spec.target import subject_of
+from backpack.spec.target import configured, subject_of
 from backpack.spec.temporary import abandon, copied, folder_of, temporary_archive
 
 
@@ -56,6 +57,7 @@ def test_restarts_and_crashes_are_gone_on_from(on_commit: bool) -> None:
     machine.save_and_restore(archived=False)
     machine.teardown()
     assert not machine.over
+    assert [] == [each for each in machine.archives if folder_of(each).exists()]
 
 
 def test_what_does_not_fit_again_gets_more_room() -> None:
@@ -186,6 +188,20 @@ def test_the_program_of_a_report_has_an_archive(
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert 1 == done.returncode
     assert "LawBroken: A1 is broken: " in done.stderr
+
+
+@pytest.mark.parametrize("use", ["stub", "spill"])
+def test_the_archive_of_a_configuration_is_left_alone(use: str, tmp_path: Path) -> None:
+    """It is checked with another one, which goes; where none is needed, without one at first."""
+    path = tmp_path / "agent.yaml"
+    url = f"sqlite:///{(tmp_path / 'runs.db').as_posix()}"
+    path.write_text(f"reference: {{use: {use}}}\narchive: {{use: sql, url: '{url}'}}\n")
+    subject = configured(load_file(path), "it", "--config agent.yaml")[-1]
+    made = subject.make()
+    assert (use == "spill") == has_archive(made) == subject.needs_archive()
+    assert (use == "spill") == ("archive=temporary_archive()" in subject.expression)
+    made.close()
+    assert [path] == list(tmp_path.iterdir())
 
 
 def test_who_needs_an_archive_is_known() -> None:

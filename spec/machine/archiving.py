@@ -19,7 +19,7 @@ from backpack.spec.laws.archive import check_made_again
 from backpack.spec.machine.abusing import at_line
 from backpack.spec.machine.base import event, keys, simple_values, step
 from backpack.spec.machine.keeping import Keeping
-from backpack.spec.temporary import abandon, copied, folder_of, temporary_archive
+from backpack.spec.temporary import abandon, copied, folder_of, removed, temporary_archive
 
 if TYPE_CHECKING:
     from backpack.records import PruneRequest
@@ -40,7 +40,8 @@ class Archiving(Keeping):
     @initialize(budget=st.integers(0, 11), on_commit=st.booleans())
     def begin(self, budget: int = 0, on_commit: bool = False) -> None:
         """Start with an empty Backpack in an empty archive."""
-        self.archive = temporary_archive(write="on-commit" if on_commit else "on-prune")
+        self.archives: list[Any] = []
+        self.archive = self.kept(temporary_archive(write="on-commit" if on_commit else "on-prune"))
         self.closed = 0
         self.all_opened: list[Backpack] = []
         self.start({"budget": budget, "on_commit": on_commit})
@@ -66,9 +67,16 @@ class Archiving(Keeping):
             self.put_away()
 
     def put_away(self) -> None:
-        """Let go of the archive, whatever else has it open."""
+        """Let go of every archive, whatever has it open, and of its folder."""
         for backpack in getattr(self, "all_opened", ()):
             abandon(backpack)
+        for archive in getattr(self, "archives", ()):
+            removed(archive)
+
+    def kept(self, archive: Any) -> Any:
+        """Remember an archive, to remove its folder in the end."""
+        self.archives.append(archive)
+        return archive
 
     # --- what is made again ------------------------------------------------------------------
 
@@ -94,7 +102,7 @@ class Archiving(Keeping):
     @step()
     def crash(self) -> None:
         """Be killed: go on with what is on disk at this moment."""
-        self.revive([copied(self.archive)], self.durable)
+        self.revive([self.kept(copied(self.archive))], self.durable)
 
     @step(key=keys, value=simple_values, tight=st.booleans(), line=st.integers(1, _STRIDE))
     def crash_while_packing(self, key: str, value: Any, tight: bool, line: int) -> None:
@@ -116,7 +124,7 @@ class Archiving(Keeping):
         with self.imaged(line) as images:
             self.backpack.close()
         if not images:
-            images, least = [copied(self.archive)], len(self.model.commits)
+            images, least = [self.kept(copied(self.archive))], len(self.model.commits)
         self.revive(images, least)
 
     @step(archived=st.booleans())
@@ -127,7 +135,7 @@ class Archiving(Keeping):
         path = folder_of(self.archive) / "saved.backpack"
         with self.judging("A2"):
             self.backpack.save(path, archived=archived)
-            place = {"archive": temporary_archive()} if archived else {}
+            place = {"archive": self.kept(temporary_archive())} if archived else {}
             size = _MORE * self.backpack.max_history_size
             again = Backpack.restore(path, **self.settings(self.make_plain(), size), **place)
             self.opened(again)
@@ -158,7 +166,7 @@ class Archiving(Keeping):
         images: list[Any] = []
 
         def keep() -> None:
-            images.append(copied(self.archive))
+            images.append(self.kept(copied(self.archive)))
 
         with at_line(_WRITING, line, keep, every=_STRIDE):
             yield images
