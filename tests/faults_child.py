@@ -17,10 +17,10 @@ from typing import Any
 
 from archives import Past, settings
 from faults import database_of, handles, seen
+from sqlalchemy import Engine, event
 
 from backpack import ArchiveError, Backpack
 from backpack.archive import SqlArchive
-from backpack.archive.database import Database
 
 #: So often is tried what fails.
 _TRIES = 12
@@ -40,13 +40,10 @@ def _patiently(act: Any) -> Any:
 
 def _checkpoint_often() -> None:
     """Have the write-ahead log copied into the file all the time."""
-    prepare = Database._prepare
 
-    def prepares(self: Database, connection: Any, _: Any) -> None:
-        prepare(self, connection, _)
+    @event.listens_for(Engine, "connect")
+    def prepares(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA wal_autocheckpoint=8").close()
-
-    Database._prepare = prepares  # type: ignore[method-assign]
 
 
 def _refused(backpack: Backpack, path: Path, before: object, past: Past) -> None:

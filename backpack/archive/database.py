@@ -10,28 +10,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from backpack.archive.files import check_file
 from backpack.archive.server import connect_arguments
+from backpack.archive.sqlite import connected, expected, give_back, in_use, objects
 from backpack.archive.tables import ABOUT, COMMITS, SCHEMA, TABLES, VERSIONS
 from backpack.archive.trouble import told
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
 from backpack.unicode import is_unicode
 from backpack.wording import one_line, shown
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 __all__ = ["Database", "Sync", "parsed"]
 
@@ -41,13 +38,8 @@ _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 #: What an SQLite file of Backpack has in its header: "Back".
 _APPLICATION: Final = 0x4261636B
-#: Nothing in an archive is longer, in bytes; a file that says otherwise is not believed.
-_LONGEST: Final = 1_000_000_000
 #: So many bytes of a row on a server are besides what a commit changed, or a version's data.
 _ROW: Final = 200
-#: What is kept of the write-ahead log of an SQLite file, in bytes, once it is in the file.
-_JOURNAL: Final = 4 * 1024 * 1024
-_SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
 #: Seconds in which a server lets go of the lock of a session that has ended.
@@ -235,11 +227,7 @@ class Database:
         """Return how many bytes are in use: of an SQLite file, or of a name's rows on a server."""
         connection = self.connection
         if self.is_sqlite:
-            pages, free, size = (
-                connection.exec_driver_sql(f"PRAGMA {each}").scalar_one()
-                for each in ("page_count", "freelist_count", "page_size")
-            )
-            return int(pages - free) * int(size)
+            return in_use(connection)
         return sum(
             connection.scalar(
                 select(
@@ -255,9 +243,7 @@ class Database:
         Not within a transaction.
         """
         if self.is_sqlite:
-            raw: Any = self.connection.connection.driver_connection
-            # Executed as a statement, it would give back one page and stop.
-            raw.executescript("PRAGMA incremental_vacuum")
+            give_back(self.connection)
 
     def hold(self, name: str) -> None:
         """Be the one writer of a name, until it is closed or the process ends.
@@ -307,43 +293,12 @@ class Database:
                     isolation_level="AUTOCOMMIT",
                     connect_args=connect_arguments(self._url, self._sync, _PATIENCE),
                 )
-        path = Path(str(self._url.database))
-        mode = "ro" if self._read_only else "rwc"
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        engine = create_engine(
-            "sqlite://",
-            poolclass=NullPool,
-            creator=lambda: sqlite3.connect(
-                uri,
-                uri=True,
-                timeout=_PATIENCE,
-                isolation_level=None,
-                check_same_thread=False,
-            ),
+        return connected(
+            Path(str(self._url.database)),
+            "none" if self._single_file else self._sync,
+            read_only=self._read_only,
+            patience=_PATIENCE,
         )
-        event.listen(engine, "connect", self._prepare)
-        return engine
-
-    def _prepare(self, connection: DBAPIConnection, _: Any) -> None:
-        """Make an SQLite connection safe against what a file may hold, and as durable as wanted."""
-        raw: Any = connection
-        for limit, number in (
-            (sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST),
-            (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
-            (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0),
-        ):
-            raw.setlimit(limit, number)
-        settings = {
-            "trusted_schema": "OFF",
-            "cell_size_check": "ON",
-            "mmap_size": "0",
-            "journal_size_limit": f"{_JOURNAL}",
-            "synchronous": "OFF" if self._single_file else _SYNCHRONOUS[self._sync],
-            # On macOS, what is synchronized otherwise is still in the cache of the drive.
-            "fullfsync": "ON" if self._sync == "power" else "OFF",
-        }
-        for name, value in settings.items():
-            raw.execute(f"PRAGMA {name}={value}").close()
 
     def _look(self) -> None:
         """See what is there; make the tables where there is nothing, and trust nothing else."""
@@ -368,26 +323,26 @@ class Database:
         check_file(path, must_exist=self._read_only)
         with self.telling("cannot be opened"):
             # Where another makes it at this moment, this waits until it has.
-            found = self._objects()
+            found = objects(self.connection)
             if not found and not self._read_only:
                 self.connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
                 self._set_journal()
                 self.begin()
-                if not self._objects():
+                if not objects(self.connection):
                     self.connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
                     TABLES.create_all(self.connection, checkfirst=False)
                     self._write_schema()
                 self.commit()
-                found = self._objects()
+                found = objects(self.connection)
             application = self.connection.exec_driver_sql("PRAGMA application_id").scalar()
         if application != _APPLICATION:
             raise ArchiveError(f"{path} is an SQLite file, but no archive of Backpack")
-        about, expected = f"table {ABOUT.name}", _expected()
+        about = f"table {ABOUT.name}"
         # Looked at before it is read: a view of that name would be run.
-        if found.get(about) != expected[about]:
+        if found.get(about) != expected()[about]:
             raise CorruptError(f"the archive {path} is damaged, or is none: it has no {about}")
         self._check_schema()
-        if found != expected:
+        if found != expected():
             raise CorruptError(
                 f"the archive {path} has tables, triggers or views that Backpack did not make"
             )
@@ -410,11 +365,6 @@ class Database:
                 "keep it on a local one, and do it again"
             )
 
-    def _objects(self) -> dict[str, str | None]:
-        """Return ``{name: SQL}`` of everything in an SQLite file."""
-        rows = self.connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
-        return {f"{kind} {name}": sql for kind, name, sql in rows}
-
     def _write_schema(self) -> None:
         if self.connection.scalar(select(ABOUT.c.schema)) is None:
             self.connection.execute(ABOUT.insert(), {"id": 1, "schema": SCHEMA})
@@ -429,16 +379,6 @@ class Database:
             )
         if schema != SCHEMA:
             raise CorruptError(f"the archive {self.name} has schema {shown(schema)}")
-
-
-@cache
-def _expected() -> dict[str, str | None]:
-    """Return ``{name: SQL}`` of everything in a new SQLite archive."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
-    with engine.connect() as connection:
-        TABLES.create_all(connection)
-        rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
-        return {f"{kind} {name}": sql for kind, name, sql in rows}
 
 
 def _file_name(name: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, frozen
+from attrs import frozen
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from backpack.archive.counts import check_counts, counted
-from backpack.archive.reading import SPAN, LogReader
+from backpack.archive.ends import Ends
+from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention
 from backpack.archive.rows import (
     Form,
@@ -27,23 +27,16 @@ from backpack.archive.sweep import Sweeper
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
 from backpack.errors import ArchiveError, CorruptError, StaleWriter
 from backpack.events import log as tell
-from backpack.records import SupersededVersion
 from backpack.wording import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from backpack.archive.database import Database
-    from backpack.logged import Entered, LoggedCommit, LoggedVersion
+    from backpack.logged import Entered, LoggedCommit
 
 __all__ = ["Log"]
 
-#: By so many times has a version to be smaller beside another.
-_WORTH: Final = 2
-#: So many keys are known by their last version; of others it is looked up.
-_ENDS: Final = 4096
-#: So many keys of one commit have places of their own among all keys.
-_PLACES: Final = 2**20
 #: So many rows, and so many bytes, are written at a time.
 _PORTION: Final = 500
 _PORTION_BYTES: Final = 2 * 1024 * 1024
@@ -76,16 +69,6 @@ _ROW: Final = 200
 _ALL: Final = Retention()
 
 
-@define
-class _End:
-    """The last version of a key: what the next one leans on, and how far from the ground it is."""
-
-    seq: int
-    ground: int
-    depth: int
-    born: int
-
-
 @frozen(eq=False)
 class _Try:
     """What was to be made durable, if it was entered, and the row that says so."""
@@ -113,8 +96,7 @@ class Log(LogReader):
         self._tries: list[_Try] = []
         self._time = (0, 0.0)
         self._sweeper = Sweeper(self, retention)
-        self._coming: dict[str, _End] = {}
-        self._ends: OrderedDict[str, _End] = OrderedDict()
+        self._ends = Ends(self.name, self.delta)
 
     def write(self, entered: Entered) -> None:
         """Write what is entered, in a transaction that is left open for :meth:`commit`.
@@ -136,8 +118,7 @@ class Log(LogReader):
             connection.execute(_INSERT_COMMITS, some)
             commits += len(some)
             retained += sum(each["retained"] for each in some)
-        ends = self._coming = {}
-        for rows in _portions(self._version_rows(connection, entered.versions, ends)):
+        for rows in _portions(self._ends.rows(connection, entered.versions)):
             connection.execute(_INSERT_VERSIONS, rows)
             written += len(rows)
             self._sweeper.grow(sum(len(each["data"] or b"") + _ROW for each in rows))
@@ -162,8 +143,7 @@ class Log(LogReader):
         """
         if entered.amended:
             self._sweeper.forget()
-        for key in self._coming:
-            self._ends.pop(key, None)
+        self._ends.doubt()
         with self.database.telling("cannot be written"):
             self._make_durable(entered)
         self.follow()
@@ -171,8 +151,7 @@ class Log(LogReader):
     def follow(self) -> None:
         """Be where the log is, now that what was entered is durable."""
         self._row = self._next_row
-        for key, end in self._coming.items():
-            self._remember(key, end)
+        self._ends.follow()
 
     @property
     def done(self) -> Entered | None:
@@ -238,7 +217,7 @@ class Log(LogReader):
             archived = row["commits"] - row["retained"]
             commits, versions = self._sweeper.sweep(connection, archived, newest)
             self._move(connection, self.head, -commits, 0, -versions)
-            self._ends.clear()
+            self._ends.forget()
         with self.database.telling("cannot be made smaller"):
             self.database.shrink()
 
@@ -304,61 +283,6 @@ class Log(LogReader):
             [{"of": self.name, "number": seq, "is_retained": is_retained} for seq in seqs],
         )
 
-    def _version_rows(
-        self, connection: Connection, versions: Iterable[LoggedVersion], ends: dict[str, _End]
-    ) -> Iterator[Row]:
-        """Iterate over the rows of new versions, each leaning on the one before if it can."""
-        seq, place = 0, 0
-        for each in versions:
-            seq, place = each.seq, place + 1 if each.seq == seq else 0
-            end = ends.get(each.key) or self._ends.get(each.key) or self._end(connection, each.key)
-            row = self._version_row(each, end, seq * _PLACES + place)
-            ends[each.key] = _End(each.seq, row["ground"], row["depth"], row["born"])
-            yield row
-
-    def _version_row(self, version: LoggedVersion, end: _End, born: int) -> Row:
-        key, seq, encoded, base = version.key, version.seq, version.encoded, version.base
-        form, ground, depth, data = Form.ALONE, seq, 0, None
-        if encoded is None:
-            form, ground = Form.REMOVED if version.reference is None else Form.LEFT_OUT, 0
-        elif base is not None and version.base_seq == end.seq and end.depth < SPAN - 1:
-            form, ground, depth = Form.LEANING, end.ground, end.depth + 1
-            data = self.delta.hold(SupersededVersion(key, seq, encoded, base))
-        if encoded is not None and (data is None or len(data) * _WORTH > len(encoded)):
-            # What is hardly smaller beside another is read faster alone.
-            alone = self.delta.hold(SupersededVersion(key, seq, encoded))
-            if data is None or len(alone) < len(data) * _WORTH:
-                form, ground, depth, data = Form.ALONE, seq, 0, alone
-        return version_row(
-            self.name,
-            key,
-            seq,
-            form,
-            previous=end.seq,
-            ground=ground,
-            depth=depth,
-            born=0 if form is Form.REMOVED else version.born or end.born or born,
-            size=version.size,
-            reference=version.reference,
-            data=data,
-        )
-
-    def _end(self, connection: Connection, key: str) -> _End:
-        """Look up the last version of a key."""
-        row = connection.execute(
-            select(VERSIONS.c.seq, VERSIONS.c.ground, VERSIONS.c.depth, VERSIONS.c.born)
-            .where(VERSIONS.c.name == self.name, VERSIONS.c.key == key)
-            .order_by(VERSIONS.c.seq.desc())
-            .limit(1)
-        ).first()
-        return _End(0, 0, 0, 0) if row is None else _End(*row)
-
-    def _remember(self, key: str, end: _End) -> None:
-        self._ends[key] = end
-        self._ends.move_to_end(key)
-        if len(self._ends) > _ENDS:
-            self._ends.popitem(last=False)
-
     def _settle(self) -> None:
         """Take back what was not acknowledged, so that nobody reads it."""
         if self.database.is_writing:  # It was interrupted before it was committed.
@@ -400,7 +324,7 @@ class Log(LogReader):
         """Undo what may have been written all the same; what was removed stays so."""
         found = connection.execute(select(PACKS).where(PACKS.c.name == self.name)).one()
         check_counts(connection, self.database, as_row(found))
-        self._ends.clear()
+        self._ends.forget()
         self._sweeper.forget()
         for table in (COMMITS, VERSIONS):
             behind = (table.c.name == self.name, table.c.seq > self.head)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from backpack import container, engine, opening, reader, resume, saving, scribe, snapshot
-from backpack.archive import database, log, reading, rows
+from backpack.archive import database, ends, log, reading, rows
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import PutIn, replacing, rewriting, together
 
@@ -16,11 +16,11 @@ _TOGETHER: Final = together(
     rewriting(
         database.Database,
         "commit",
-        '    self.connection.exec_driver_sql("COMMIT")\n    self._is_writing = False',
+        '    self.connection.exec_driver_sql("COMMIT")\n    self.is_writing = False',
         '    self.waiting = getattr(self, "waiting", 0) + 1\n'
         "    if self.waiting % 3 == 0:\n"
         '        self.connection.exec_driver_sql("COMMIT")\n'
-        "        self._is_writing = False",
+        "        self.is_writing = False",
     ),
     rewriting(
         database.Database,
@@ -46,7 +46,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         "A1",
         rewriting(
             log.Log,
-            "write",
+            "enter",
             "entered.pruned, is_retained=False",
             "entered.pruned, is_retained=True",
         ),
@@ -139,7 +139,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
     ),
     "an archived version is read along the others the wrong way round": BrokenContainer(
         "A1",
-        rewriting(reading.LogReader, "_leaning", "in reversed(way[1:])", "in way[1:]"),
+        rewriting(reading.LogReader, "_leaning", "in way[1:]", "in reversed(way[1:])"),
     ),
     "the preview of an archived reference is lost": BrokenContainer(
         "A1",
@@ -184,7 +184,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "keys are in another order when it is opened again": BrokenContainer(
-        "A2", rewriting(resume, "_in_order", "in sorted(together)", "in sorted(together)[::-1]")
+        "A2", rewriting(resume._Builder, "in_order", "current[key][1])", "-current[key][1])")
     ),
     "closing writes nothing": BrokenContainer(
         "A2",
@@ -242,11 +242,9 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         "A3",
         rewriting(
             log.Log,
-            "write",
-            "        ends = self._coming = {}\n",
-            "        self.database.commit()\n"
-            "        connection = self.database.begin()\n"
-            "        ends = self._coming = {}\n",
+            "enter",
+            "    for rows in ",
+            "    self.database.commit()\n    connection = self.database.begin()\n    for rows in ",
         ),
     ),
 }
@@ -256,16 +254,16 @@ ODD_ARCHIVES: Final[dict[str, PutIn]] = {
     "an archive that keeps nothing at hand": together(
         replacing(reading, "_AT_HAND", 0),
         replacing(scribe, "_AT_HAND", 0),
-        replacing(log, "_ENDS", 0),
+        replacing(ends, "_ENDS", 0),
     ),
     "an archive that is written and read row by row": together(
         replacing(log, "_PORTION", 1),
         replacing(reading, "_PORTION", 1),
         replacing(reading, "_STREAMED", 1),
     ),
-    "an archive in which every version stands alone": replacing(log, "_WORTH", 10**9),
+    "an archive in which every version stands alone": replacing(ends, "_WORTH", 10**9),
     "an archive in which versions lean on one only": together(
-        replacing(log, "SPAN", 2), replacing(reading, "SPAN", 2)
+        replacing(ends, "SPAN", 2), replacing(reading, "SPAN", 2)
     ),
     "an archive that takes its time": rewriting(
         database.Database,

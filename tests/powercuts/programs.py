@@ -20,7 +20,7 @@ from attrs import evolve
 from sqlalchemy import Engine, event
 
 from backpack import Backpack, Unavailable
-from backpack.archive import SqlArchive, database
+from backpack.archive import SqlArchive, sqlite
 from backpack.archive.log import Log
 
 __all__ = ["CHECKPOINT", "CODE", "PROGRAMS", "log_of", "opened"]
@@ -131,7 +131,7 @@ def main(program: str, folder: str, sync: str, seed: str, synchronous: str) -> N
         connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES}").close()
 
     steps = PROGRAMS[program](Path(folder), sync, int(seed))
-    with patch.dict(database._SYNCHRONOUS, {sync: synchronous} if synchronous else {}):
+    with patch.dict(sqlite._SYNCHRONOUS, {sync: synchronous} if synchronous else {}):
         for number, _ in enumerate(steps, start=1):
             os.write(1, f"{number}\n".encode())
 

@@ -1,0 +1,100 @@
+"""How an SQLite file is connected to: safe against what it may hold, and as durable as wanted."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import NullPool
+
+from backpack.archive.tables import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+__all__ = ["connected", "expected", "give_back", "in_use", "objects"]
+
+#: Nothing in an archive is longer, in bytes; a file that says otherwise is not believed.
+_LONGEST: Final = 1_000_000_000
+#: What is kept of the write-ahead log of a file, in bytes, once it is in the file.
+_JOURNAL: Final = 4 * 1024 * 1024
+_SYNCHRONOUS: Final = {"none": "OFF", "process": "NORMAL", "power": "FULL"}
+
+
+def connected(path: Path, sync: str, *, read_only: bool, patience: int) -> Engine:
+    """Return what connects to a file.
+
+    Args:
+        path: The file.
+        sync: What a commit has to survive: nothing (``none``), the loss of the ``process``, or
+            that of ``power``.
+        read_only: Whether nothing is to be written.
+        patience: How many seconds to wait for a lock.
+    """
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    engine = create_engine(
+        "sqlite://",
+        poolclass=NullPool,
+        creator=lambda: sqlite3.connect(
+            uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
+        ),
+    )
+
+    def prepare(connection: DBAPIConnection, _: Any) -> None:
+        raw: Any = connection
+        for limit, number in (
+            (sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST),
+            (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+            (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+        ):
+            raw.setlimit(limit, number)
+        settings = {
+            "trusted_schema": "OFF",
+            "cell_size_check": "ON",
+            "mmap_size": "0",
+            "journal_size_limit": f"{_JOURNAL}",
+            "synchronous": _SYNCHRONOUS[sync],
+            # On macOS, what is synchronized otherwise is still in the cache of the drive.
+            "fullfsync": "ON" if sync == "power" else "OFF",
+        }
+        for name, value in settings.items():
+            raw.execute(f"PRAGMA {name}={value}").close()
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+def objects(connection: Connection) -> dict[str, str | None]:
+    """Return ``{name: SQL}`` of everything in a file."""
+    rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
+    return {f"{kind} {name}": sql for kind, name, sql in rows}
+
+
+@cache
+def expected() -> dict[str, str | None]:
+    """Return ``{name: SQL}`` of everything in a new archive."""
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    with engine.connect() as connection:
+        TABLES.create_all(connection)
+        return objects(connection)
+
+
+def in_use(connection: Connection) -> int:
+    """Return how many bytes of a file are in use."""
+    pages, free, size = (
+        int(connection.exec_driver_sql(f"PRAGMA {each}").scalar_one())
+        for each in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
+def give_back(connection: Connection) -> None:
+    """Give what is free in a file back to the system; not within a transaction."""
+    raw: Any = connection.connection.driver_connection
+    # Executed as a statement, it would give back one page and stop.
+    raw.executescript("PRAGMA incremental_vacuum")
