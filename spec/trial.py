@@ -110,8 +110,10 @@ class Found:
 
     def forget_frames(self) -> None:
         """Let go of what the frames of exceptions hold: whole Backpacks, and whole models."""
-        if self.broken is not None:
-            self.broken.__traceback__ = self.broken.__context__ = None
+        error: BaseException | None = self.broken
+        while error is not None:
+            error.__traceback__ = error.__context__ = None
+            error = error.__cause__
 
     def is_over(self, ends: float) -> bool:
         """Whether no more time is to be spent: on examples but the first, or on shrinking."""

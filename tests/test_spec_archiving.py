@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from backpack import Backpack
+from backpack import ArchiveError, Backpack
+from backpack.archive.database import Database
 from backpack.audit import has_archive, retained
 from backpack.config import load_file
 from backpack.policies import KeepAll, Spill
@@ -188,6 +190,24 @@ def test_the_program_of_a_report_has_an_archive(
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert 1 == done.returncode
     assert "LawBroken: A1 is broken: " in done.stderr
+
+
+def test_a_check_holds_nothing_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in what it tells of a law that broke since something else was raised, either."""
+    from backpack.archive.reading import LogReader
+
+    def fails(*_: object) -> None:
+        raise ArchiveError("it cannot be read")
+
+    def databases() -> int:
+        gc.collect()
+        return sum(isinstance(each, Database) for each in gc.get_objects())
+
+    before = databases()
+    monkeypatch.setattr(LogReader, "commit_at", fails)
+    report = check_backpack(standard_backpack, laws=["A1"], seed=1, examples=4)
+    assert "broken" == report["A1"].outcome
+    assert before == databases()
 
 
 @pytest.mark.parametrize("use", ["stub", "spill"])

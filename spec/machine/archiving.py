@@ -72,6 +72,7 @@ class Archiving(Keeping):
             abandon(backpack)
         for archive in getattr(self, "archives", ()):
             removed(archive)
+        self.all_opened, self.archives = [], []
 
     def kept(self, archive: Any) -> Any:
         """Remember an archive, to remove its folder in the end."""
