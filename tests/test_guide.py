@@ -77,7 +77,7 @@ def test_the_guide_shows_the_files() -> None:
 
 def test_it_passes_in_a_program(example: ModuleType) -> None:
     """The first door."""
-    report = check_policy(example.KeepDecisions, seed=0, examples=20)
+    report = check_policy(example.KeepDecisions, seed=0, examples=8)
     assert report.ok, str(report)
 
 
@@ -91,7 +91,7 @@ def test_it_passes_with_pytest() -> None:
 
 def test_it_passes_on_the_command_line() -> None:
     """The third door."""
-    options = ("--seed", "1", "--examples", "20", "--json")
+    options = ("--seed", "1", "--examples", "8", "--json")
     done = outside("backpack", "check", "keep_decisions:KeepDecisions", *options)
     assert 0 == done.returncode, done.stdout + done.stderr
     (report,) = json.loads(done.stdout)["reports"]
@@ -101,7 +101,7 @@ def test_it_passes_on_the_command_line() -> None:
 def test_it_passes_in_the_state_machine(example: ModuleType) -> None:
     """The fourth door."""
     machine = machine_for(lambda: backpack_with("pruning", example.KeepDecisions()))
-    few = settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None)
+    few = settings(max_examples=5, suppress_health_check=list(HealthCheck), deadline=None)
     run_state_machine_as_test(machine, settings=few)
 
 
@@ -130,7 +130,7 @@ def test_built_in_policies_pass_the_state_machine(policy: type) -> None:
 @pytest.mark.parametrize("policy", BUILT_IN, ids=lambda policy: policy.__name__)
 def test_built_in_policies_pass_in_a_program(policy: type) -> None:
     """Every law of their axes."""
-    report = check_policy(policy, seed=2, examples=8)
+    report = check_policy(policy, seed=2, examples=4)
     assert report.ok, str(report)
 
 

@@ -137,7 +137,7 @@ def test_built_in_policies_go_by_their_names(backpack: Command) -> None:
 @pytest.mark.no_cover
 def test_a_configuration_is_checked_axis_by_axis(backpack: Command) -> None:
     """Every policy of it, and a small Backpack with all of them."""
-    done = backpack("--config", "agent.yaml", "--examples", "8", "--seed", "1", "--json")
+    done = backpack("--config", "agent.yaml", "--examples", "3", "--seed", "1", "--json")
     assert 1 == done.returncode, done.stderr
     reports = json.loads(done.stdout)["reports"]
     assert ["sizing", "reference", "storage", "pruning", "container"] == [
@@ -151,7 +151,7 @@ def test_a_configuration_is_checked_axis_by_axis(backpack: Command) -> None:
 @pytest.mark.no_cover
 def test_a_preset_is_checked(backpack: Command) -> None:
     """By its name."""
-    done = backpack("--preset", "high-frequency", "--examples", "5", "--seed", "1")
+    done = backpack("--preset", "high-frequency", "--examples", "2", "--seed", "1")
     assert 0 == done.returncode, done.stdout
     done = backpack("--preset", "short-livd")
     assert (2, True) == (done.returncode, "did you mean 'short-lived'?" in done.stderr)

@@ -26,7 +26,7 @@ from backpack import Backpack, CorruptError
 from backpack.archive import SqlArchive, reading
 
 #: In the default run, so many bytes are tried; ``BACKPACK_FLIPS=all`` tries each.
-EVERY = 1 if ALL else 251
+EVERY = 1 if ALL else 397
 #: Among so many tests the bytes are divided.
 SHARES = 16 if ALL else 1
 
