@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any, Final, TypeAlias, TypeVar
 
 from backpack.spec.hostile import MISDEEDS, TRESPASSES
@@ -56,6 +57,8 @@ def closing_archive(turn: int) -> Iterator[Step]:
     """
     first, second, third = _from(KEYS, turn)[:3]
     yield "flicker", {"key": first, "pattern": [0, None, 1, 1, None, 0, 1]}
+    for text in _grown(turn):
+        yield "pack", {"program": [(second, text)], "by": None, "note": None}
     yield "pack_near_twins", {"key": third, "order": [0, 1, 2]}
     for beyond in (1, 200, 1000):
         yield "tag_tightly", {"at": 2 * (turn % 3), "beyond": beyond}
@@ -95,9 +98,20 @@ def _looks_at_archive(turn: int, key: str, other: str, third: str) -> Iterator[S
     yield "tag", {"at": older, "tags": {"draft"}, "on": False, "pinned": False}
     yield "diff", {"pairs": [(old, near), (older, old), (-1, older)]}
     yield "rollback", {"at": old, "names": {key, third}}
-    yield "rollback", {"at": older, "names": None}
+    for further in range(0, 14, 2):
+        yield "rollback", {"at": older + further, "names": None}
     yield "fork", {"at": old, "names": {other}, "move": False}
     yield "pin", {"at": near, "on": True}
+
+
+def _grown(turn: int) -> Iterator[str]:
+    """Return texts of which each has something more in the middle: what leans on what tells."""
+    letters = Random(turn)  # noqa: S311
+    text = "".join(letters.choices("abcdefghijklmnop", k=300))
+    for number in range(5):
+        place = 50 + 37 * number
+        text = f"{text[:place]}{number}{text[:5]}{text[place:]}"
+        yield text
 
 
 def _from(items: Sequence[Item], turn: int) -> list[Item]:
