@@ -37,6 +37,9 @@ from backpack.archive.checkpoint import look_into
 from backpack.archive.database import Database
 from backpack.audit import audit
 
+#: What fails here, and how it is told, is traced by the other tests of archives.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:

@@ -30,6 +30,9 @@ from backpack.archive.database import Database
 from backpack.archive.server import connect_arguments
 from backpack.archive.sql import SqlArchive
 
+#: What fails here, and how it is told, is traced by the other tests of archives.
+pytestmark = pytest.mark.no_cover
+
 #: What a server says that is gone, and what to do.
 GONE = "; nothing was changed. See that the server runs"
 

@@ -38,6 +38,9 @@ from backpack.policies import (
 )
 from backpack.spec.standard import Haphazard
 
+#: What fails here, and how it is told, is traced by the other tests of archives.
+pytestmark = pytest.mark.no_cover
+
 PRUNING: dict[str, Any] = {
     "oldest": Oldest,
     "thinning": Thinning,

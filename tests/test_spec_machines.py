@@ -125,7 +125,7 @@ def test_every_law_holds(name: str) -> None:
 def test_every_law_holds_with_an_archive(name: str) -> None:
     """Whatever policy gives commits up, in both modes, through restarts and crashes."""
     machine = machine_for(ARCHIVED_MAKERS[name], name="Archived", limit=LIMIT, archived=True)
-    run(machine, 2)
+    run(machine, 1)
 
 
 def run(machine: type[BackpackMachine], fewer: int = 7) -> None:
