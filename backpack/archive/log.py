@@ -17,11 +17,10 @@ from backpack.archive.rows import (
     Form,
     Row,
     as_row,
+    changed_version,
     check_version,
     commit_row,
     pack_row,
-    reference_of,
-    version_row,
 )
 from backpack.archive.sweep import Sweeper
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
@@ -84,7 +83,6 @@ class Log(LogReader):
         database: The database of the archive.
         row: The Backpack's row in it; it has the writer's epoch.
         retention: How much of it is kept.
-
     """
 
     # What is known to be durable is what the row says. It is replaced in one step: whatever
@@ -259,20 +257,7 @@ class Log(LogReader):
             connection.execute(
                 update(VERSIONS)
                 .where(*place)
-                .values(
-                    version_row(
-                        self.name,
-                        key,
-                        seq,
-                        Form.LEFT_OUT,
-                        previous=row["previous"],
-                        ground=0,
-                        depth=0,
-                        born=row["born"],
-                        size=row["size"],
-                        reference=reference_of(row),
-                    )
-                )
+                .values(changed_version(row, form=int(Form.LEFT_OUT), ground=0, depth=0, data=None))
             )
 
     def _set_retained(

@@ -29,6 +29,7 @@ __all__ = [
     "Form",
     "Row",
     "as_row",
+    "changed_version",
     "check_pack",
     "check_version",
     "commit_of",
@@ -198,6 +199,11 @@ def version_row(
         "data": data,
     }
     return _marked(row, _MARKED_VERSION)
+
+
+def changed_version(row: Row, **changes: Any) -> Row:
+    """Return the row of a version with something else in some columns, and another mark."""
+    return _marked({**row, **changes}, _MARKED_VERSION)
 
 
 def check_version(row: Mapping[str, Any]) -> None:

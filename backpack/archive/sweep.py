@@ -10,14 +10,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import takewhile, zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 from sqlalchemy import bindparam, delete, func, select, update
 
 from backpack.archive.reading import lost
 from backpack.archive.retention import removable
-from backpack.archive.rows import Form, as_row, check_version, commit_of, reference_of, version_row
+from backpack.archive.rows import Form, as_row, changed_version, check_version, commit_of
 from backpack.archive.tables import COMMITS, VERSIONS
 from backpack.records import SupersededVersion
 
@@ -264,30 +264,13 @@ class Sweeper:
         )
         row = as_row(connection.execute(select(VERSIONS).where(*place)).one())
         check_version(row)
-        form, ground, depth, data = Form(row["form"]), row["ground"], row["depth"], row["data"]
-        if form is Form.LEANING:
-            encoded = self._log.encoded(row)
-            form, ground, depth = Form.ALONE, link.seq, 0
-            data = self._log.delta.hold(SupersededVersion(key, link.seq, encoded))
-        connection.execute(
-            update(VERSIONS)
-            .where(*place)
-            .values(
-                version_row(
-                    self._log.name,
-                    key,
-                    link.seq,
-                    form,
-                    previous=previous,
-                    ground=ground,
-                    depth=depth,
-                    born=row["born"],
-                    size=row["size"],
-                    reference=reference_of(row),
-                    data=data,
-                )
-            )
-        )
+        changes: dict[str, Any] = {"previous": previous}
+        if row["form"] == Form.LEANING:
+            alone = SupersededVersion(key, link.seq, self._log.encoded(row))
+            data = self._log.delta.hold(alone)
+            changes |= {"form": int(Form.ALONE), "ground": link.seq, "depth": 0, "data": data}
+        values = changed_version(row, **changes)
+        connection.execute(update(VERSIONS).where(*place).values(values))
 
 
 def _is_any(seqs: Sequence[int], since: int, until: int) -> bool:

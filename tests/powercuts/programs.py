@@ -16,7 +16,6 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from archives import LIMIT, Past, settings, some_value
-from attrs import evolve
 from sqlalchemy import Engine, event
 
 from backpack import Backpack, Unavailable
@@ -54,7 +53,7 @@ def archived(folder: Path, sync: str, seed: int) -> Iterator[Past]:
     chance, past, clock = random.Random(seed), Past(), count(1)  # noqa: S311
     with patch("backpack.engine.new_code", return_value=CODE):
         backpack = opened(folder, sync, clock=lambda: float(next(clock)))
-    yield _copied(past)
+    yield past.copied()
     for number in range(_STEPS):
         kind, state = chance.randrange(16), past.current
         if number % 20 == 15:
@@ -87,9 +86,9 @@ def archived(folder: Path, sync: str, seed: int) -> Iterator[Past]:
                 value = f"{number} " * chance.choice((LIMIT, 4 * LIMIT))
             state[key] = value
             past.record(backpack.pack(key, value, by=f"node {key}"), state)
-        yield _copied(past)
+        yield past.copied()
     backpack.close()
-    yield _copied(past)
+    yield past.copied()
 
 
 def saved(folder: Path, sync: str, seed: int) -> Iterator[Past]:
@@ -103,7 +102,7 @@ def saved(folder: Path, sync: str, seed: int) -> Iterator[Past]:
             state[key] = some_value(chance, state.get(key))
             past.record(backpack.pack(key, state[key]), state)
         backpack.save(folder / CHECKPOINT)
-        yield _copied(past)
+        yield past.copied()
 
 
 #: Each takes a folder, what the archive is to survive, and a seed.
@@ -117,10 +116,6 @@ def _roll_back(backpack: Backpack, past: Past, seq: int) -> None:
         return
     commit = backpack.rollback(snapshot.commit)
     past.record(commit, {key: past.states[seq - 1][key] for key in backpack})
-
-
-def _copied(past: Past) -> Past:
-    return evolve(past, states=[*past.states], commits=[*past.commits], pinned={*past.pinned})
 
 
 def main(program: str, folder: str, sync: str, seed: str, synchronous: str) -> None:
