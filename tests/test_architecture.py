@@ -29,8 +29,6 @@ LAYERS = [
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "trace"},
     {"opening", "replay", "verify", "report"},
-    {"terminal"},
-    {"cli_files"},
     {"cli"},
     {"__main__"},
 ]
@@ -39,10 +37,11 @@ RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 
 def sources() -> list[Path]:
     """Return the library's modules, the spec aside."""
+    top = ROOT / "backpack"
     return [
-        *(path for path in sorted((ROOT / "backpack").glob("*.py"))),
-        *sorted((ROOT / "backpack" / "codec").glob("*.py")),
-        *sorted((ROOT / "backpack" / "archive").glob("*.py")),
+        *sorted(top.glob("*.py")),
+        # The links to the other folders are for editors.
+        *(path for path in sorted(top.glob("*/*.py")) if not path.parent.is_symlink()),
         *sorted((ROOT / "policies").glob("*.py")),
         *sorted((ROOT / "configs").glob("*.py")),
     ]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from backpack import cli
+from backpack.cli import run as run_command
 from backpack.config import preset_names
 from backpack.replay import Replay
 from backpack.replay import replay as honest_replay
@@ -335,9 +336,9 @@ def test_a_wrong_answer_ends_with_one(
         return replayed
 
     if broken == "wrong":
-        monkeypatch.setattr(cli, "verify", verify)
+        monkeypatch.setattr(run_command, "verify", verify)
     else:
-        monkeypatch.setattr(cli, "replay", replay)
+        monkeypatch.setattr(run_command, "replay", replay)
     ran = backpack("run", trace)
 
     assert (1, "") == (ran.code, ran.err)
@@ -353,7 +354,7 @@ def test_an_interruption_is_quiet(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "replay", interrupted)
+    monkeypatch.setattr(run_command, "replay", interrupted)
     ran = backpack("run", trace)
 
     assert (130, "", "") == (ran.code, ran.out, ran.err.strip())

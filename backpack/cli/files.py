@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from backpack.cli.terminal import emit, line, progress
 from backpack.opening import archives
-from backpack.terminal import emit, line, progress
 
 __all__ = ["restore", "save", "verify_file"]
 
