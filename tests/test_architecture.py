@@ -28,7 +28,7 @@ LAYERS = [
     {"container"},
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "trace"},
-    {"opening", "replay", "verify", "report"},
+    {"opening", "past", "replay", "verify", "report"},
     {"cli"},
     {"__main__"},
 ]

@@ -237,6 +237,24 @@ class LogReader:
                 before = _read(version, encoded)
                 yield before
 
+    def rows(self) -> Iterator[Row]:
+        """Iterate over the rows of all versions, key by key, in order.
+
+        Raises:
+            ArchiveError: They cannot be read.
+            CorruptError: One is not as it was written.
+        """
+        query = (
+            select(VERSIONS)
+            .where(VERSIONS.c.name == self.name)
+            .order_by(VERSIONS.c.key, VERSIONS.c.seq)
+        )
+        with self.database.reading() as connection:
+            for each in self._streamed(connection, query):
+                row = as_row(each)
+                check_version(row)
+                yield row
+
     def _lost(self, key: str, seq: int) -> CorruptError:
         return lost(self.database.name, key, seq)
 

@@ -96,6 +96,26 @@ class ClassRegistry:
             raise Refused(_why_not(cls))
         return self._add(cls, class_name(cls), shape)
 
+    def instance(self, code: int, name: object, *state: Any) -> object:
+        """Return an instance of the class with this name.
+
+        Args:
+            code: What kind of class it is.
+            name: Its name.
+            *state: What was stored of the instance.
+
+        Raises:
+            Refused: It may not be given back.
+            ValueError: It is not what was stored.
+        """
+        shape = self.named(name)
+        if shape.code != code:
+            raise ValueError(f"class {name} was stored as another kind of class")
+        try:
+            return shape.make(*state)
+        except Exception as error:
+            raise ValueError(f"class {name}: {type(error).__name__}: {error}") from error
+
     def named(self, name: object) -> Shape:
         """Return the shape of the class with this name, imported now if it is allowed to be.
 

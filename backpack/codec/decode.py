@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from attrs import define
 from ormsgpack import unpackb
 
 from backpack.codec import arrays, layout
 from backpack.codec.atoms import ATOM_READERS
-from backpack.codec.classes import ClassRegistry
 from backpack.codec.layout import LEVELS, Refused
 from backpack.errors import CorruptError, UnpackableValue
 
-__all__ = ["decode_value"]
+__all__ = ["Classes", "decode_value"]
 
 # msgpack ignores what follows a value. Read as the first of two, with this as the second, a value
 # with anything after it is found out; nobody can append what is drawn for each process.
@@ -24,7 +23,15 @@ _END: Final = os.urandom(8)
 _END_BYTES: Final = b"\xc4\x08" + _END
 
 
-def decode_value(data: bytes, classes: ClassRegistry) -> object:
+class Classes(Protocol):
+    """What gives instances of classes back."""
+
+    def instance(self, code: int, name: Any, /, *state: Any) -> object:
+        """Return an instance of the class with a name, made of what was stored of it."""
+        ...
+
+
+def decode_value(data: bytes, classes: Classes) -> object:
     """Return a new value.
 
     Args:
@@ -57,7 +64,7 @@ class _Opened:
     todo: list[tuple[Any, Any, int, bytes]]
 
 
-def _decode_rich(data: bytes, classes: ClassRegistry) -> object:
+def _decode_rich(data: bytes, classes: Classes) -> object:
     """Go down into payloads and up again with what they become, on a stack of its own."""
     stack = [_open(None, data)]
     while True:
@@ -114,13 +121,14 @@ def _open(code: int | None, payload: bytes) -> _Opened:
     return _Opened(code, holder, todo)
 
 
-def _make(code: int, source: Any, classes: ClassRegistry) -> object:
+def _make(code: int, source: Any, classes: Classes) -> object:
     """Return the value of an extension, from its payload (atoms) or what that holds (others)."""
     try:
         if code in _MAKERS:
             return _MAKERS[code](source)
         if code in _CLASS_CODES:
-            return _instance(code, source, classes)
+            name, *state = source
+            return classes.instance(code, name, *state)
     except Refused as refusal:
         raise UnpackableValue(str(refusal), path="") from refusal.__cause__
     except Exception as error:
@@ -128,17 +136,6 @@ def _make(code: int, source: Any, classes: ClassRegistry) -> object:
             f"extension {code} does not decode: {type(error).__name__}: {error}"
         ) from error
     raise CorruptError(f"unknown extension code {code}; it may be of a newer version")
-
-
-def _instance(code: int, body: Any, classes: ClassRegistry) -> object:
-    name, *state = body
-    shape = classes.named(name)
-    if shape.code != code:
-        raise ValueError(f"class {name} was stored as another kind of class")
-    try:
-        return shape.make(*state)
-    except Exception as error:
-        raise ValueError(f"class {name}: {type(error).__name__}: {error}") from error
 
 
 def _dict(pairs: Any) -> object:
