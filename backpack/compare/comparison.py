@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from backpack.compare.contenders import Contender
 from backpack.compare.running import Runner
@@ -14,10 +14,7 @@ from backpack.compare.trial import Ending, Outcome, Pruning, Trial
 from backpack.config import Config
 from backpack.errors import ConfigError
 
-__all__ = ["BOUNDS", "Comparison", "Round", "Row", "compare", "exit_code", "share"]
-
-#: What stands beside the contenders, from best to worst.
-BOUNDS = ("unbounded", "clairvoyant", "random")
+__all__ = ["Comparison", "Round", "Row", "compare", "exit_code", "share"]
 
 _CODES = {
     Ending.FINISHED: 0,
@@ -93,7 +90,6 @@ def compare(
     *,
     seed: int = 0,
     allow_imports: bool = True,
-    trace: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Replay a trace under each contender at each budget, and find the bounds.
@@ -101,8 +97,8 @@ def compare(
     ``clairvoyant`` is the best, by looks answered whole, of all that was done at the budget: of
     each contender's configuration with pruning that knows the future in place of its own, and of
     the contenders themselves, since who knows the future could have done what any of them did. So
-    no contender is above it. ``random`` is the first contender's configuration, of those that
-    work, with lots drawn in place of its own pruning.
+    nothing is above it. ``random`` is the same configuration with lots drawn in place of its
+    pruning: what lies between the two is what pruning can win there.
 
     Args:
         path: The trace.
@@ -112,25 +108,34 @@ def compare(
         runner: Does the trials.
         seed: What random pruning draws from.
         allow_imports: Whether files may name code from outside Backpack.
-        trace: What to call the trace; its path if left out.
         progress: Called now and then with how much is done, and of how much.
 
     Returns:
         What came of it.
     """
     plans = [
-        _Plan.of(contenders, budget, seed=seed, allow_imports=allow_imports)
+        _Plan.of(contenders, budget, allow_imports=allow_imports)
         for budget in (*budgets, *([] if budgets else [None]))
     ]
     unbounded = Trial(None)
-    trials = [unbounded, *(trial for plan in plans for trial in plan.trials)]
-    outcomes = dict(zip(trials, runner(trials, path, survey, progress), strict=True))
+    first = [unbounded, *(trial for plan in plans for trial in plan.trials)]
+    lots = sum(bool(plan.seers) for plan in plans)
+    advance = _Advance(progress, len(first) + lots)
+    outcomes = dict(
+        zip(first, runner(first, path, survey, advance.part(0, len(first))), strict=True)
+    )
+    drawn = [plan.lots(outcomes, seed) for plan in plans]
+    last = [trial for trial in drawn if trial is not None]
+    found = runner(last, path, survey, advance.part(len(first), lots))
+    outcomes |= dict(zip(last, found, strict=True))
     kept = Row("unbounded", outcomes[unbounded], unbounded, is_bound=True)
     return Comparison(
-        trace=str(path) if trace is None else trace,
+        trace=str(path),
         survey=survey,
         seed=seed,
-        rounds=tuple(plan.round(outcomes, kept) for plan in plans),
+        rounds=tuple(
+            plan.round(outcomes, kept, lots) for plan, lots in zip(plans, drawn, strict=True)
+        ),
     )
 
 
@@ -161,28 +166,20 @@ class _Plan:
     Attributes:
         budget: The budget; None if each contender has its own.
         own: The contenders, each with its trial.
-        seers: The same with pruning that knows the future; one for those that differ in nothing
-            but their pruning.
-        lots: The first one that works with random pruning.
+        seers: The same with pruning that knows the future: one for those that differ in nothing
+            but their pruning, none for those that cannot work.
     """
 
     budget: int | None
     own: tuple[tuple[Contender, Trial], ...]
     seers: tuple[Trial, ...]
-    lots: Trial | None
 
     @classmethod
     def of(
-        cls,
-        contenders: Iterable[Contender],
-        budget: int | None,
-        *,
-        seed: int,
-        allow_imports: bool,
+        cls, contenders: Iterable[Contender], budget: int | None, *, allow_imports: bool
     ) -> _Plan:
         """Plan a round."""
         own, seers = [], []
-        lots = None
         met: list[tuple[object, ...]] = []
         for contender in contenders:
             trial = Trial(contender, budget, allow_imports=allow_imports)
@@ -191,42 +188,69 @@ class _Plan:
                 config = contender.load(allow_imports=allow_imports, max_history_size=budget)
             except ConfigError:
                 continue  # Its own trial says why.
-            if lots is None:
-                lots = Trial(contender, budget, Pruning.RANDOM, seed, allow_imports)
             if _but_pruning(config) not in met:
                 met.append(_but_pruning(config))
-                seers.append(
-                    Trial(contender, budget, Pruning.CLAIRVOYANT, allow_imports=allow_imports)
-                )
-        return cls(budget, tuple(own), tuple(seers), lots)
+                seers.append(evolve(trial, pruning=Pruning.CLAIRVOYANT))
+        return cls(budget, tuple(own), tuple(seers))
 
     @property
-    def trials(self) -> Iterator[Trial]:
-        """All of them; those that take longest first."""
-        if self.lots is not None:
-            yield self.lots
-        yield from self.seers
-        yield from (trial for _, trial in self.own)
+    def trials(self) -> tuple[Trial, ...]:
+        """All of them."""
+        return (*self.seers, *(trial for _, trial in self.own))
 
-    def round(self, outcomes: Mapping[Trial, Outcome], unbounded: Row) -> Round:
+    def best(self, outcomes: Mapping[Trial, Outcome]) -> Trial:
+        """Return the best; one that knows the future, where it is among the best."""
+        return max(self.trials, key=lambda trial: _merit(outcomes[trial]))
+
+    def lots(self, outcomes: Mapping[Trial, Outcome], seed: int) -> Trial | None:
+        """Return the trial that draws lots; None if no configuration works."""
+        if not self.seers:
+            return None
+        return evolve(self.best(outcomes), pruning=Pruning.RANDOM, seed=seed)
+
+    def round(self, outcomes: Mapping[Trial, Outcome], unbounded: Row, lots: Trial | None) -> Round:
         """Put what came of them side by side."""
         rows = [
             *(Row(contender.name, outcomes[trial], trial) for contender, trial in self.own),
             unbounded,
         ]
         losses: tuple[Row, ...] = ()
-        if self.lots is not None:
-            # The first of the best: one that knows the future, where it is among them.
-            tried = (*self.seers, *(trial for _, trial in self.own), self.lots)
-            best = max(tried, key=lambda trial: _merit(outcomes[trial]))
+        if lots is not None:
+            # Whom the lot favours is not better than who knows the future.
+            best = max(self.best(outcomes), lots, key=lambda trial: _merit(outcomes[trial]))
             rows.append(Row("clairvoyant", outcomes[best], best, is_bound=True))
-            rows.append(Row("random", outcomes[self.lots], self.lots, is_bound=True))
+            rows.append(Row("random", outcomes[lots], lots, is_bound=True))
             losses = tuple(
                 Row("clairvoyant", outcomes[trial], trial, is_bound=True)
                 for trial in self.seers
                 if trial != best and _CODES[outcomes[trial].ending] == 1
             )
         return Round(self.budget, tuple(rows), losses)
+
+
+@frozen
+class _Advance:
+    """Tells the progress of one part after the other as that of a whole.
+
+    Attributes:
+        progress: Whom to tell.
+        whole: How many trials there are.
+    """
+
+    progress: Callable[[int, int], None] | None
+    whole: int
+
+    def part(self, start: int, length: int) -> Callable[[int, int], None] | None:
+        """Return what tells of some of the trials, those from a number on."""
+        progress = self.progress
+        if progress is None:
+            return None
+
+        def told(done: int, total: int) -> None:
+            each = total // max(length, 1)
+            progress(start * each + done, self.whole * each)
+
+        return told
 
 
 def _but_pruning(config: Config) -> tuple[object, ...]:

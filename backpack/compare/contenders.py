@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 
@@ -13,7 +14,10 @@ from backpack.errors import ConfigError
 from backpack.units import parse_size
 from backpack.wording import shown
 
-__all__ = ["Contender", "budgets_from", "contenders_from"]
+__all__ = ["BOUNDS", "Contender", "budgets_from", "contenders_from"]
+
+#: What stands beside the contenders.
+BOUNDS: Final = ("unbounded", "clairvoyant", "random")
 
 
 @frozen
@@ -50,7 +54,7 @@ def contenders_from(presets: Sequence[str], files: Sequence[str]) -> tuple[Conte
 
     Args:
         presets: Names of presets.
-        files: YAML files. Each is called by its name, or by its whole path where two have one.
+        files: YAML files. Each is called by its name; by its whole path where that is taken.
 
     Raises:
         ConfigError: One is named twice, or no preset or file is called so.
@@ -65,10 +69,11 @@ def contenders_from(presets: Sequence[str], files: Sequence[str]) -> tuple[Conte
         if not Path(file).is_file():
             load_file(file)  # Which says what is wrong.
     names = [Path(file).name for file in files]
+    taken = [*presets, *names, *BOUNDS]
     return (
         *(Contender(preset, preset=preset) for preset in presets),
         *(
-            Contender(name if [*presets, *names].count(name) == 1 else file, file=file)
+            Contender(name if taken.count(name) == 1 else str(Path(file).absolute()), file=file)
             for name, file in zip(names, files, strict=True)
         ),
     )

@@ -30,11 +30,11 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; text-align: right; vertical-align: bottom; }
 th { font-weight: 600; }
 tr { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-tr > :first-child { text-align: left; overflow-wrap: anywhere; }
+tr > :first-child { text-align: left; min-width: 9rem; overflow-wrap: anywhere; }
 .bound, .note { opacity: .75; }
 .scroll { overflow-x: auto; }
 figure { margin: 1rem 0; }
-img { max-width: 100%; height: auto; }
+img { width: 100%; max-width: 52rem; height: auto; }
 code { overflow-wrap: anywhere; }
 </style>
 </head>

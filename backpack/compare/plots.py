@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from backpack.compare.comparison import Comparison, Row, share
+from backpack.compare.contenders import BOUNDS
 from backpack.errors import ConfigError
 from backpack.units import format_size
 from backpack.wording import one_line
@@ -157,14 +158,15 @@ def _draw_curves(axes: Axes, comparison: Comparison, measure: Measure) -> None:
         if any(point is not None for point in points):
             curves.setdefault(points, []).append(name)
     colours = 0
-    for points, names in curves.items():
+    for place, (points, names) in enumerate(curves.items(), start=1):
         style: dict[str, object] = {"color": _INK, "linestyle": "--", "linewidth": 1.2}
-        if not {"unbounded", "clairvoyant", "random"}.issuperset(names):
+        if not set(BOUNDS).issuperset(names):
             style = {
                 "color": _COLOURS[colours % len(_COLOURS)],
                 "marker": _MARKERS[colours % len(_MARKERS)],
-                "markersize": 4.5,
-                "linewidth": 1.6,
+                # What lies under another line is seen at both sides of it.
+                "markersize": 4.5 + 4 * (len(curves) - place) / len(curves),
+                "linewidth": 1.4 + 2 * (len(curves) - place) / len(curves),
             }
             colours += 1
         elif "random" in names:

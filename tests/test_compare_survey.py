@@ -1,0 +1,91 @@
+"""The survey: what a trace looks back at, worked out without a Backpack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from comparing import look, pack, traces, write_trace
+from hypothesis import given, settings
+
+from backpack.codec import MsgpackCodec
+from backpack.compare.survey import LookAhead, survey
+
+
+def size_of(value: object) -> int:
+    """Return the bytes of a value as the default codec encodes it."""
+    return len(MsgpackCodec().encode(value))
+
+
+@settings(max_examples=40)
+@given(operations=traces())
+def test_it_weighs_what_is_looked_at_as_copies_of_all_states_do(
+    operations: list[dict[str, Any]],
+) -> None:
+    """Sizes, changes and looks are those of a list of every state, copied whole."""
+    states: list[dict[str, Any]] = [{}]
+    looks = []
+    for line, each in enumerate(operations, start=1):
+        state = json.loads(json.dumps(states[-1]))
+        match each["op"]:
+            case "snapshot":
+                made = len(states) - 1
+                looks.append(LookAhead(line, made - each["back"], made))
+                continue
+            case "pack":
+                state[each["key"]] = each["value"]
+            case "append":
+                state[each["key"]].append(each["item"])
+            case "remove":
+                del state[each["key"]]
+        states.append(state)
+    with TemporaryDirectory() as folder:
+        found = survey(write_trace(Path(folder) / "t.jsonl", operations))
+
+    assert (len(operations), len(states) - 1) == (found.operations, found.commits)
+    assert tuple(looks) == found.looks
+    weights = {each.seq: sum(map(size_of, states[each.seq].values())) for each in looks}
+    assert weights == found.state_bytes
+    assert sum(weights[each.seq] for each in looks) == found.look_bytes
+    for each in looks:
+        for key, value in states[each.seq].items():
+            assert size_of(value) == found.value_bytes(key, each.seq)
+            later = (
+                seq
+                for seq in range(each.seq + 1, len(states))
+                if states[seq].get(key, ...) != states[seq - 1].get(key, ...)
+            )
+            assert next(later, None) == found.superseded(key, each.seq)
+
+
+def test_a_trace_that_is_cut_off_is_surveyed_until_there(tmp_path: Path) -> None:
+    """Where it ends is part of the answer."""
+    path = write_trace(tmp_path / "t.jsonl", [pack("a", 1), look(0)])
+    path.write_text(path.read_text() + '{"op": "pa')
+    found = survey(path)
+
+    assert (2, 1, 1) == (found.operations, found.commits, len(found.looks))
+    assert found.error is not None
+    assert f"{path}:3: the last line ends in the middle of its JSON" in found.error
+
+
+def test_a_value_that_the_default_codec_refuses_has_a_weight_too(tmp_path: Path) -> None:
+    """Another codec may take it."""
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    path = write_trace(tmp_path / "t.jsonl", [pack("a", deep), look(0)])
+
+    assert survey(path).look_bytes > 300
+
+
+def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
+    """Over both passes."""
+    told: list[tuple[int, int]] = []
+    path = write_trace(tmp_path / "t.jsonl", [pack("a", 1)] * 200)
+    survey(path, lambda done, total: told.append((done, total)))
+
+    assert told == sorted(told)
+    assert told[-1][0] == told[-1][1] == 2 * path.stat().st_size
