@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from comparing import compared, configured, look, pack, write_trace
+from comparing import compared, configured, here, look, pack, write_trace
 
 from backpack.compare.comparison import Comparison, compare, exit_code, share
 from backpack.compare.contenders import Contender, contenders_from
@@ -110,7 +110,7 @@ def test_of_equal_numbers_more_bytes_are_better(path: Path) -> None:
         contenders_from(["default", "long-chat", "short-lived"], []),
         lambda trial: answered(
             3,
-            of_bytes=trial.contender is not None and trial.contender.name != "default" or 0,
+            of_bytes=int(trial.contender is not None and trial.contender.name != "default"),
         ),
     )
     row = found.row("clairvoyant", None)
@@ -183,6 +183,23 @@ def test_a_replay_behind_a_bound_that_goes_wrong_is_not_passed_over(path: Path) 
 
     assert ("clairvoyant", "killed") == (loss.name, loss.outcome.error)
     assert 1 == exit_code(found)
+
+
+def test_whether_a_file_works_is_found_out_elsewhere(path: Path, tmp_path: Path) -> None:
+    """Its code runs in processes of its own alone; where it may not be run, it does not work."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("sizing: {use: 'nowhere:Sizing'}\n")
+    contender = Contender("mine.yaml", file=str(file))
+    _, tried = made_up(path, [contender], lambda _: answered(1))
+    assert [Pruning.OWN, Pruning.CLAIRVOYANT, Pruning.OWN, Pruning.RANDOM] == [
+        trial.pruning for trial in tried
+    ]
+    found = compare(path, survey(path), [contender], [], here, allow_imports=False)
+    assert ["mine.yaml", "unbounded"] == [row.name for row in found.rounds[0].rows]
+    found = compared(path, [contender])
+    assert ["mine.yaml", "unbounded"] == [row.name for row in found.rounds[0].rows]
+    assert Ending.BAD_INPUT is found.rounds[0].rows[0].outcome.ending
+    assert 2 == exit_code(found)
 
 
 def test_the_progress_of_all_replays_is_one(path: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_file_whose_name_is_taken_is_called_by_its_path(tmp_path: Path) -> Non
     paths = [tmp_path / "a" / "x", tmp_path / "b" / "x", tmp_path / "default", tmp_path / "random"]
     for path in paths:
         path.parent.mkdir(exist_ok=True)
-        path.write_text("")
+        path.write_text("pruning: {use: none}\n")
     found = contenders_from(["default"], [str(path) for path in paths])
 
     assert ["default", *map(str, paths)] == [each.name for each in found]
@@ -44,14 +44,23 @@ def test_a_file_whose_name_is_taken_is_called_by_its_path(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("presets", "files", "message"),
     [
+        ([], ["bad.yaml"], "bad.yaml:1: "),
         (["default", "default"], [], "--preset: 'default' is given 2 times; give each once"),
         ([], ["x.yaml", "./x.yaml"], r"--config: '.*x.yaml' is given 2 times; give each once"),
         (["defualt"], [], "no preset is called 'defualt'; did you mean 'default'"),
         ([], ["none.yaml"], "none.yaml: .*no such file"),
     ],
 )
-def test_who_cannot_take_part_is_named(presets: list[str], files: list[str], message: str) -> None:
+def test_who_cannot_take_part_is_named(
+    presets: list[str],
+    files: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Before anything is replayed."""
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text("pruning: {use")
     with pytest.raises(ConfigError, match=message):
         contenders_from(presets, files)
 
@@ -68,8 +77,10 @@ def test_budgets_are_read_in_any_order_each_once() -> None:
         ("5Mib,,x", "--budget: '5Mib' is not a size: 'Mib' means bits; write 'MiB' for bytes"),
         (
             "5MiB,,x",
-            "--budget: '5MiB,,x' has nothing where a size is expected; write sizes separated by "
-            "commas, like '5 MiB,10 MiB'",
+            (
+                "--budget: '5MiB,,x' has nothing where a size is expected; write sizes separated "
+                "by commas, like '5 MiB,10 MiB'"
+            ),
         ),
         ("", "--budget: '' has nothing where a size is expected"),
         ("5MiB,x", "--budget: 'x' is not a size"),

@@ -112,7 +112,7 @@ def test_an_interrupt_ends_all_processes(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_ctrl_c_leaves_no_process_behind(path: Path, tmp_path: Path) -> None:
-    """A terminal sends it to all; the command says nothing, and exits with 130."""
+    """A terminal sends it to all; the command ends its line, and exits with 130."""
     contender = using(tmp_path, "waiting")
     command = [sys.executable, "-m", "backpack", "compare", str(path), "--jobs", "1"]
     process = subprocess.Popen(
@@ -136,7 +136,7 @@ def test_ctrl_c_leaves_no_process_behind(path: Path, tmp_path: Path) -> None:
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert (130, b"", b"") == (process.returncode, out, err)
+    assert (130, b"", b"\n") == (process.returncode, out, err)
     for pid in noted.read_text().split():
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)

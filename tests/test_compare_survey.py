@@ -46,18 +46,18 @@ def test_it_weighs_what_is_looked_at_as_copies_of_all_states_do(
 
     assert (len(operations), len(states) - 1) == (found.operations, found.commits)
     assert tuple(looks) == found.looks
-    weights = {each.seq: sum(map(size_of, states[each.seq].values())) for each in looks}
+    weights = {seen.seq: sum(map(size_of, states[seen.seq].values())) for seen in looks}
     assert weights == found.state_bytes
-    assert sum(weights[each.seq] for each in looks) == found.look_bytes
-    for each in looks:
-        for key, value in states[each.seq].items():
-            assert size_of(value) == found.value_bytes(key, each.seq)
+    assert sum(weights[seen.seq] for seen in looks) == found.look_bytes
+    for seen in looks:
+        for key, value in states[seen.seq].items():
+            assert size_of(value) == found.value_bytes(key, seen.seq)
             later = (
                 seq
-                for seq in range(each.seq + 1, len(states))
+                for seq in range(seen.seq + 1, len(states))
                 if states[seq].get(key, ...) != states[seq - 1].get(key, ...)
             )
-            assert next(later, None) == found.superseded(key, each.seq)
+            assert next(later, None) == found.superseded(key, seen.seq)
 
 
 def test_a_trace_that_is_cut_off_is_surveyed_until_there(tmp_path: Path) -> None:

@@ -119,14 +119,13 @@ def compare(
     ]
     unbounded = Trial(None)
     first = [unbounded, *(trial for plan in plans for trial in plan.trials)]
-    lots = sum(bool(plan.seers) for plan in plans)
-    advance = _Advance(progress, len(first) + lots)
+    advance = _Advance(progress, len(first) + len(plans))
     outcomes = dict(
         zip(first, runner(first, path, survey, advance.part(0, len(first))), strict=True)
     )
     drawn = [plan.lots(outcomes, seed) for plan in plans]
     last = [trial for trial in drawn if trial is not None]
-    found = runner(last, path, survey, advance.part(len(first), lots))
+    found = runner(last, path, survey, advance.part(len(first), len(last)))
     outcomes |= dict(zip(last, found, strict=True))
     kept = Row("unbounded", outcomes[unbounded], unbounded, is_bound=True)
     return Comparison(
@@ -167,7 +166,7 @@ class _Plan:
         budget: The budget; None if each contender has its own.
         own: The contenders, each with its trial.
         seers: The same with pruning that knows the future: one for those that differ in nothing
-            but their pruning, none for those that cannot work.
+            but their pruning.
     """
 
     budget: int | None
@@ -180,16 +179,20 @@ class _Plan:
     ) -> _Plan:
         """Plan a round."""
         own, seers = [], []
-        met: list[tuple[object, ...]] = []
+        met: list[object] = []
         for contender in contenders:
             trial = Trial(contender, budget, allow_imports=allow_imports)
             own.append((contender, trial))
             try:
-                config = contender.load(allow_imports=allow_imports, max_history_size=budget)
+                # Nothing of anybody's is run in this process.
+                config = contender.load(allow_imports=False, max_history_size=budget)
+                kind: object = _but_pruning(config)
             except ConfigError:
-                continue  # Its own trial says why.
-            if _but_pruning(config) not in met:
-                met.append(_but_pruning(config))
+                if contender.preset is not None or not allow_imports:
+                    continue  # Its own trial says why.
+                kind = contender
+            if kind not in met:
+                met.append(kind)
                 seers.append(evolve(trial, pruning=Pruning.CLAIRVOYANT))
         return cls(budget, tuple(own), tuple(seers))
 
@@ -198,15 +201,18 @@ class _Plan:
         """All of them."""
         return (*self.seers, *(trial for _, trial in self.own))
 
-    def best(self, outcomes: Mapping[Trial, Outcome]) -> Trial:
-        """Return the best; one that knows the future, where it is among the best."""
-        return max(self.trials, key=lambda trial: _merit(outcomes[trial]))
+    def best(self, outcomes: Mapping[Trial, Outcome]) -> Trial | None:
+        """Return the best; one that knows the future, where it is among the best.
+
+        None if no configuration works.
+        """
+        best = max(self.trials, key=lambda trial: _merit(outcomes[trial]))
+        return best if outcomes[best].operations else None
 
     def lots(self, outcomes: Mapping[Trial, Outcome], seed: int) -> Trial | None:
-        """Return the trial that draws lots; None if no configuration works."""
-        if not self.seers:
-            return None
-        return evolve(self.best(outcomes), pruning=Pruning.RANDOM, seed=seed)
+        """Return the trial that draws lots, in the best configuration; None if none works."""
+        best = self.best(outcomes)
+        return None if best is None else evolve(best, pruning=Pruning.RANDOM, seed=seed)
 
     def round(self, outcomes: Mapping[Trial, Outcome], unbounded: Row, lots: Trial | None) -> Round:
         """Put what came of them side by side."""
@@ -214,17 +220,17 @@ class _Plan:
             *(Row(contender.name, outcomes[trial], trial) for contender, trial in self.own),
             unbounded,
         ]
-        losses: tuple[Row, ...] = ()
-        if lots is not None:
+        best = self.best(outcomes)
+        if best is not None and lots is not None:
             # Whom the lot favours is not better than who knows the future.
-            best = max(self.best(outcomes), lots, key=lambda trial: _merit(outcomes[trial]))
+            best = max(best, lots, key=lambda trial: _merit(outcomes[trial]))
             rows.append(Row("clairvoyant", outcomes[best], best, is_bound=True))
             rows.append(Row("random", outcomes[lots], lots, is_bound=True))
-            losses = tuple(
-                Row("clairvoyant", outcomes[trial], trial, is_bound=True)
-                for trial in self.seers
-                if trial != best and _CODES[outcomes[trial].ending] == 1
-            )
+        losses = tuple(
+            Row("clairvoyant", outcomes[trial], trial, is_bound=True)
+            for trial in self.seers
+            if trial != best and _CODES[outcomes[trial].ending] == 1
+        )
         return Round(self.budget, tuple(rows), losses)
 
 
@@ -264,5 +270,5 @@ def _but_pruning(config: Config) -> tuple[object, ...]:
     )
 
 
-def _merit(outcome: Outcome) -> tuple[int, int]:
-    return outcome.answered, outcome.answered_bytes
+def _merit(outcome: Outcome) -> tuple[int, int, bool]:
+    return outcome.answered, outcome.answered_bytes, outcome.operations > 0

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from backpack.budget import MINIMUM_BUDGET
 from backpack.config import Config, load_file, load_preset, preset_names
+from backpack.document import read_document
 from backpack.errors import ConfigError
 from backpack.units import parse_size
 from backpack.wording import shown
@@ -57,7 +58,7 @@ def contenders_from(presets: Sequence[str], files: Sequence[str]) -> tuple[Conte
         files: YAML files. Each is called by its name; by its whole path where that is taken.
 
     Raises:
-        ConfigError: One is named twice, or no preset or file is called so.
+        ConfigError: One is named twice, no preset is called so, or a file cannot be read.
     """
     if not presets and not files:
         presets = preset_names()
@@ -66,8 +67,7 @@ def contenders_from(presets: Sequence[str], files: Sequence[str]) -> tuple[Conte
     for preset in presets:
         load_preset(preset)
     for file in files:
-        if not Path(file).is_file():
-            load_file(file)  # Which says what is wrong.
+        read_document(file)
     names = [Path(file).name for file in files]
     taken = [*presets, *names, *BOUNDS]
     return (
