@@ -62,8 +62,8 @@ def contenders_from(presets: Sequence[str], files: Sequence[str]) -> tuple[Conte
     """
     if not presets and not files:
         presets = preset_names()
-    _once(presets, "--preset")
-    _once([str(Path(file).absolute()) for file in files], "--config")
+    _once(presets, presets, "--preset")
+    _once([str(Path(file).absolute()) for file in files], files, "--config")
     for preset in presets:
         load_preset(preset)
     for file in files:
@@ -107,9 +107,10 @@ def budgets_from(texts: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _once(names: Sequence[str], option: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
+def _once(each: Sequence[str], names: Sequence[str], option: str) -> None:
+    """Refuse what is there twice; the names are as they were written."""
+    for what, name in zip(each, names, strict=True):
+        if each.count(what) > 1:
             raise ConfigError(
-                f"{shown(name)} is given {names.count(name)} times; give each once", field=option
+                f"{shown(name)} is given {each.count(what)} times; give each once", field=option
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from backpack.compare.comparison import Comparison, Round
-from backpack.compare.plots import BY_BYTES, BY_COUNT, plot
+from backpack.compare.plots import measures, plot
 from backpack.compare.words import COLUMNS, about, cells, notes, title
 from backpack.wording import one_line
 
@@ -63,7 +63,7 @@ def _parts(comparison: Comparison, command: str) -> Iterator[str]:
     yield f"<p>Made by <code>{escape(one_line(command, longest=1_000))}</code></p>"
     if comparison.survey.error is not None:
         yield f"<p>✘ The trace cannot be read further: {escape(comparison.survey.error)}</p>"
-    for measure in (BY_COUNT, BY_BYTES) if comparison.survey.looks else (BY_COUNT,):
+    for measure in measures(comparison):
         drawn = base64.b64encode(plot(comparison, measure).encode()).decode()
         text = f"{measure.label.capitalize()}; the numbers stand in the tables"
         yield f'<figure><img alt="{escape(text)}" src="data:image/svg+xml;base64,{drawn}"></figure>'

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BY_BYTES", "BY_COUNT", "Measure", "need_plots", "plot"]
+__all__ = ["BY_BYTES", "BY_COUNT", "RETAINED", "Measure", "measures", "need_plots", "plot"]
 
 # Neither dark nor light: they are read on white, and on black.
 _INK: Final = "#767676"
@@ -86,7 +86,7 @@ class Measure:
 
 BY_COUNT = Measure("look-backs answered whole", "answered")
 BY_BYTES = Measure("bytes answered, of the values looked at", "answered_bytes")
-_RETAINED = Measure("commits retained (the trace has no look-backs)", "retained")
+RETAINED = Measure("commits retained (the trace has no look-backs)", "retained")
 
 
 def need_plots() -> None:
@@ -104,12 +104,17 @@ def need_plots() -> None:
         ) from error
 
 
-def plot(comparison: Comparison, measure: Measure = BY_COUNT) -> str:
+def measures(comparison: Comparison) -> tuple[Measure, ...]:
+    """Return what there is to draw, the most important first."""
+    return (BY_COUNT, BY_BYTES) if comparison.survey.looks else (RETAINED,)
+
+
+def plot(comparison: Comparison, measure: Measure | None = None) -> str:
     """Draw what each contender answers at each budget; at one budget alone, bars.
 
     Args:
         comparison: What to draw.
-        measure: Which share; of commits retained where the trace looks back at nothing.
+        measure: Which share; the most important if left out.
 
     Returns:
         An SVG, readable on a light and on a dark ground.
@@ -118,8 +123,7 @@ def plot(comparison: Comparison, measure: Measure = BY_COUNT) -> str:
         ConfigError: matplotlib is not installed.
     """
     need_plots()
-    if not comparison.survey.looks:
-        measure = _RETAINED
+    measure = measure or measures(comparison)[0]
     with _as_it_comes():
         from matplotlib.figure import Figure
 
