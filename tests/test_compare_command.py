@@ -186,7 +186,7 @@ def test_a_refusal_is_a_row_and_an_exit_code(
     code, out, err = backpack(trace, "--config", stubborn, "--config", small)
 
     assert (3, "") == (code, err)
-    assert "\n✘ stubborn.yaml: stopped at line 14, after 13 of 43 operations: the change" in out
+    assert "\n✘ stubborn.yaml: stopped at line 9, after 8 of 43 operations: the change" in out
     assert "small.yaml" in out
 
 
@@ -337,6 +337,5 @@ def test_files_may_be_kept_from_importing(
     code, out, _ = backpack(trace, "--config", other, "--config", small, "--no-imports")
 
     assert 2 == code
-    assert "✘ other.yaml: " in out
-    assert "somewhere:Policy" in out
-    assert "ModuleNotFoundError" not in out
+    assert "✘ other.yaml:" in out
+    assert "'somewhere:Policy' would be imported, and imports are off" in out.replace("\n", " ")
