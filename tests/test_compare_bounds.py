@@ -16,7 +16,14 @@ from backpack.compare.bounds import Clairvoyant, DrawnLots, Forecast, unbounded
 from backpack.compare.contenders import Contender
 from backpack.compare.survey import survey
 from backpack.compare.trial import Ending, Pruning, Trial, run
-from backpack.records import Commit, PruneRequest, RetainedCommit
+from backpack.records import (
+    Commit,
+    Committed,
+    PruneRequest,
+    Reference,
+    Referenced,
+    RetainedCommit,
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,35 +139,34 @@ def test_a_look_that_is_over_is_no_longer_ahead(tmp_path: Path) -> None:
     assert lines == sorted(lines, reverse=True)
 
 
-def test_a_commit_whose_looks_will_miss_a_value_is_not_kept_for_them(tmp_path: Path) -> None:
-    """Once the large value is superseded, a look at it is not whole; a small one's is."""
-    operations = [pack("a", "x" * 2_000)]  # Which is over the limit.
-    operations += [pack("b", f"{number:400}") for number in range(2)]
-    operations += [pack("a", "small"), pack("b", "1" * 400), pack("b", "2" * 400)]
-    operations += [pack("c", f"{number:350}") for number in range(9)]
-    operations += [look(12), look(13), look(10), look(9)]
+def test_a_look_that_will_miss_a_value_is_none_to_keep_a_commit_for(tmp_path: Path) -> None:
+    """Once a value that history leaves out is superseded; until then it is there."""
+    operations = [pack("b", 1), pack("a", "large"), pack("b", 2), look(0), pack("a", "small")]
+    operations += [look(3), look(2), look(1), look(0), pack("a", "large")]
+    forecast = Forecast(survey(write_trace(tmp_path / "t.jsonl", operations)))
+    large = Reference(size=9_000, digest="", reason="large")
+
+    forecast.hear(Committed(Commit("k3fq7x", 2, 0.0, ())))
+    assert [1, 1, 2, 1] == [len(forecast.ahead(seq)) for seq in range(1, 5)]
+    forecast.hear(Referenced("2-k3fq7x", "a", large))
+    assert [1, 0, 1, 1] == [len(forecast.ahead(seq)) for seq in range(1, 5)]
+    assert [4] == [each.line for each in forecast.ahead(3)]
+    # Nothing supersedes the last one.
+    forecast.hear(Referenced("5-k3fq7x", "a", large))
+    assert [1, 0, 1, 1] == [len(forecast.ahead(seq)) for seq in range(1, 5)]
+
+
+def test_who_knows_the_future_gives_up_what_will_not_be_whole(tmp_path: Path) -> None:
+    """Two looks at commits with a large value are lost; room is kept for the third."""
+    operations = [pack("b", f"{0:900}"), pack("a", "x" * 2_000)]
+    operations += [pack("b", f"{number:900}") for number in range(1, 3)]
+    operations += [pack("a", "small"), *(pack("b", f"{number:900}") for number in range(3, 20))]
+    operations += [look(19), look(18), look(21)]
     path = write_trace(tmp_path / "t.jsonl", operations)
-    known = survey(path)
-    forecast = Forecast(known)
-    heard = []
     contender = configured(tmp_path)[0]
-    outcome = run(Trial(contender, 1 << 20, Pruning.CLAIRVOYANT), path, known)
-    assert (4, 2, 1) == (outcome.opened, outcome.answered, outcome.references)
+    outcome = run(Trial(contender, 6_000, Pruning.CLAIRVOYANT), path, survey(path))
 
-    class Watched(Forecast):
-        def hear(self, happened: Any) -> None:
-            heard.append(happened)
-            super().hear(happened)
-
-    watched = Watched(known)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backpack.compare.trial.Forecast", lambda _: watched)
-        watched._line = 0
-        run(Trial(contender, 1 << 20, Pruning.CLAIRVOYANT), path, known)
-    for happened in heard:
-        forecast.hear(happened)
-    assert [True, True] == [not forecast.ahead(seq) for seq in (2, 3)]
-    assert [1, 1] == [len(forecast.ahead(seq)) for seq in (5, 6)]
+    assert (1, 1, 1) == (outcome.opened, outcome.answered, outcome.oldest)
 
 
 def test_lots_are_drawn_from_the_seed() -> None:

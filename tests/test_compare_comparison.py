@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -183,6 +184,32 @@ def test_a_replay_behind_a_bound_that_goes_wrong_is_not_passed_over(path: Path) 
 
     assert ("clairvoyant", "killed") == (loss.name, loss.outcome.error)
     assert 1 == exit_code(found)
+
+
+def test_files_with_budgets_of_their_own_are_different(path: Path, tmp_path: Path) -> None:
+    """Each has one that knows the future, unless all are given one budget."""
+    contenders = []
+    for size in ("1 MiB", "2 MiB"):
+        file = tmp_path / f"{size}.yaml"
+        file.write_text(f"max_history_size: {size}\n")
+        contenders.append(Contender(file.name, file=str(file)))
+    for budgets, seers in (([], 2), ([1 << 20], 1)):
+        _, tried = made_up(path, contenders, lambda _: answered(1), budgets)
+        assert seers == sum(trial.pruning is Pruning.CLAIRVOYANT for trial in tried)
+
+
+def test_nothing_of_anybodys_runs_in_the_process_that_compares(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that a file names is not imported there."""
+    (tmp_path / "module_of_anybody.py").write_text("def prune(request):\n    return []\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "mine.yaml"
+    file.write_text("pruning: {use: 'module_of_anybody:prune'}\n")
+    _, tried = made_up(path, contenders_from([], [str(file)]), lambda _: answered(1))
+
+    assert 4 == len(tried)
+    assert "module_of_anybody" not in sys.modules
 
 
 def test_whether_a_file_works_is_found_out_elsewhere(path: Path, tmp_path: Path) -> None:
