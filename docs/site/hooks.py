@@ -1,0 +1,25 @@
+"""Makes the changelog and how to contribute pages of the site; they stand in the root folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from rewriting import root_page
+
+ROOT = Path(__file__).parents[2]
+#: What pages of the root folder are called in the site.
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages of the root folder, with their links as they are from ``docs``."""
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        text = root_page((ROOT / name).read_text(encoding="utf-8"), PAGES)
+        files.append(File.generated(config, PAGES[name], content=text))
+    return files
