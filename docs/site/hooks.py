@@ -1,4 +1,4 @@
-"""Makes the changelog and how to contribute pages of the site; they stand in the root folder."""
+"""Makes pages of the changelog and of how to contribute, and says what each page is about."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from rewriting import root_page
+from mkdocs.structure.pages import Page
+from rewriting import first_sentence, root_page
 
 ROOT = Path(__file__).parents[2]
 #: What pages of the root folder are called in the site.
@@ -23,3 +24,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         text = root_page((ROOT / name).read_text(encoding="utf-8"), PAGES)
         files.append(File.generated(config, PAGES[name], content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Describe a page by its first sentence."""
+    page.meta.setdefault("description", first_sentence(markdown))
+    return markdown

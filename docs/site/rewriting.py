@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textwrap import dedent
 from textwrap import indent as indented
 
-__all__ = ["docstring_to_markdown", "root_page"]
+__all__ = ["docstring_to_markdown", "first_sentence", "root_page"]
 
 _ROLE = re.compile(r":(?P<role>[a-z]+):`(?:(?P<title>[^`<]+?)\s*<(?P<to>[^`>]+)>|(?P<name>[^`]+))`")
 _LITERAL = re.compile(
@@ -47,8 +47,9 @@ def docstring_to_markdown(text: str, resolve: Callable[[str], str]) -> str:
     def literal(match: re.Match[str]) -> str:
         indent, block = match["indent"], dedent(match["block"]).strip("\n")
         lead = f"{indent}{match['lead']}:\n\n" if match["lead"] else ""
-        fenced = f"```{'python' if _is_python(block) else 'text'}\n{block}\n```\n"
-        return lead + indented(fenced, indent)
+        fenced = f"```{'python' if _is_python(block) else 'text'}\n{block}\n```"
+        rest = match[0][len(match[0].rstrip("\n")) :]
+        return f"{lead}{indented(fenced, indent)}{rest}"
 
     return _EXAMPLE.sub(example, _ROLE.sub(reference, _LITERAL.sub(literal, text)))
 
@@ -75,3 +76,13 @@ def root_page(text: str, names: dict[str, str]) -> str:
         return f"]({target}{match['anchor'] or ''})"
 
     return _LINK.sub(link, text)
+
+
+def first_sentence(text: str) -> str:
+    """Return what a page says first below its title, without marks: what others say it is about."""
+    for paragraph in text.split("\n\n"):
+        if re.match(r"(?!```)[A-Za-z*`\[]", paragraph):
+            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(paragraph.split()))
+            plain = re.sub(r"[*`]", "", plain)
+            return re.split(r"(?<=[.!?]) ", plain, maxsplit=1)[0]
+    return ""
