@@ -26,6 +26,7 @@ REWRITING = runpy.run_path(str(SITE / "rewriting.py"))
 docstring_to_markdown = REWRITING["docstring_to_markdown"]
 first_sentence = REWRITING["first_sentence"]
 root_page = REWRITING["root_page"]
+with_id = REWRITING["with_id"]
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_table_of_presets_says_what_their_files_say(path: str) -> None:
             "By :func:`take`, not :func:`make()`.",
             "By [`take()`][whole.take], not [`make()`][whole.make].",
         ),
-        ("See :doc:`values </values>`.", "See [values][values]."),
+        ("See :doc:`values </values>`.", "See [values][page-values]."),
         ("So::\n\n    x = 1\n\n    y = 2\n\nEnd.", "So:\n\n```python\nx = 1\n\ny = 2\n```\n\nEnd."),
         ("::\n\n    a ── b\n", "```text\na ── b\n```\n"),
         ("One.\n\n>>> 1\n1\n\nTwo.", "One.\n\n```pycon\n>>> 1\n1\n```\n\nTwo."),
@@ -167,3 +168,9 @@ def test_pages_of_the_root_folder_link_as_from_the_documents() -> None:
 def test_a_page_is_described_by_its_first_sentence(text: str, sentence: str) -> None:
     """Without marks, and without what is no sentence."""
     assert sentence == first_sentence(text)
+
+
+def test_a_title_has_the_id_that_docstrings_refer_to() -> None:
+    """Whatever its words are, and whatever else has the same."""
+    assert "# T { #page-design-a }\n\n# Not this" == with_id("# T\n\n# Not this", "design/a.md")
+    assert "[A][page-design-a]" == docstring_to_markdown(":doc:`A </design/a>`", str)

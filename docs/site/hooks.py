@@ -7,7 +7,7 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from rewriting import first_sentence, root_page
+from rewriting import first_sentence, root_page, with_id
 
 ROOT = Path(__file__).parents[2]
 #: What pages of the root folder are called in the site.
@@ -27,6 +27,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Describe a page by its first sentence."""
+    """Describe a page by its first sentence, and give its title the id that docstrings refer to."""
     page.meta.setdefault("description", first_sentence(markdown))
-    return markdown
+    return with_id(markdown, page.file.src_uri)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textwrap import dedent
 from textwrap import indent as indented
 
-__all__ = ["docstring_to_markdown", "first_sentence", "root_page"]
+__all__ = ["docstring_to_markdown", "first_sentence", "root_page", "with_id"]
 
 _ROLE = re.compile(r":(?P<role>[a-z]+):`(?:(?P<title>[^`<]+?)\s*<(?P<to>[^`>]+)>|(?P<name>[^`]+))`")
 _LITERAL = re.compile(
@@ -34,7 +34,7 @@ def docstring_to_markdown(text: str, resolve: Callable[[str], str]) -> str:
         name = match["to"] or match["name"]
         if match["role"] == "doc":
             page = name.strip("/")
-            return f"[{match['title'] or page}][{page}]"
+            return f"[{match['title'] or page}][{_page_id(page)}]"
         path = resolve(name.lstrip("~").removesuffix("()"))
         shown = match["title"] or (name[1:].rpartition(".")[2] if name.startswith("~") else name)
         call = "()" if match["role"] in {"func", "meth"} and "(" not in shown else ""
@@ -86,3 +86,17 @@ def first_sentence(text: str) -> str:
             plain = re.sub(r"[*`]", "", plain)
             return re.split(r"(?<=[.!?]) ", plain, maxsplit=1)[0]
     return ""
+
+
+def with_id(text: str, path: str) -> str:
+    """Return a page whose title has an id of its own, by which docstrings find it.
+
+    Args:
+        text: The page.
+        path: Where it is in ``docs``.
+    """
+    return re.sub(r"\A(# .+)", rf"\1 {{ #{_page_id(path.removesuffix('.md'))} }}", text)
+
+
+def _page_id(page: str) -> str:
+    return f"page-{page.replace('/', '-')}"
