@@ -9,6 +9,7 @@ from typing import Any
 from griffe import (
     Attribute,
     Class,
+    Docstring,
     Expr,
     ExprCall,
     ExprKeyword,
@@ -37,6 +38,18 @@ class Docstrings(Extension):
         """Turn roles into references, and examples into blocks of code."""
         if obj.docstring is not None:
             obj.docstring.value = _TO_MARKDOWN(obj.docstring.value, lambda name: _path(name, obj))
+
+    def on_attribute(self, *, attr: Attribute, loader: GriffeLoader, **kwargs: Any) -> None:
+        """Take the comment above a value, of lines that begin with ``#:``, for its docstring."""
+        if attr.docstring is None and attr.lineno and isinstance(attr.filepath, Path):
+            lines = []
+            for line in reversed(loader.lines_collection[attr.filepath][: attr.lineno - 1]):
+                if not line.strip().startswith("#:"):
+                    break
+                lines.append(line.strip()[2:].strip())
+            if lines:
+                text = _TO_MARKDOWN("\n".join(reversed(lines)), lambda name: _path(name, attr))
+                attr.docstring = Docstring(text, parent=attr)
 
     def on_class(self, *, cls: Class, loader: GriffeLoader, **kwargs: Any) -> None:
         """Give an attrs class the constructor that attrs writes for it."""
