@@ -21,18 +21,29 @@ __all__ = ["compare", "look_up", "run_shown"]
 
 ROOT = Path(__file__).parent.parent
 _CHECKER = doctest.OutputChecker()
+_ID = re.compile(r"\b(\d+)-[a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{5}\b")
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_TIME = re.compile(r"\b\d\d:\d\d(:\d\d(\.\d+)?)?\b")
 
 
 def compare(shown: str, printed: str) -> str:
-    """Return how what is printed differs from what is shown, in which ``...`` stands for any."""
+    """Return how what is printed differs from what is shown.
+
+    In what is shown ``...`` stands for anything. The code in the ids of commits, and the time of
+    day and year, are others in every run, and only their shape has to be the same.
+    """
     shown, printed = (_ended(text) for text in (shown, printed))
-    if _CHECKER.check_output(shown, printed, doctest.ELLIPSIS):
+    if _CHECKER.check_output(_shape(shown), _shape(printed), doctest.ELLIPSIS):
         return ""
     return f"it shows\n{shown}and what is printed is\n{printed}"
 
 
 def _ended(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.strip("\n").splitlines())
+
+
+def _shape(text: str) -> str:
+    return _TIME.sub("(time)", _DATE.sub("(date)", _ID.sub(r"\1-(code)", text)))
 
 
 def run_shown(line: str, folder: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from documents import blocks_of, forget_modules, problems_of
+from shown_commands import compare
 from test_architecture import RANK
 
 from backpack import cli
@@ -172,6 +173,25 @@ def test_a_document_that_cannot_be_read_is_no_document(text: str, problem: str) 
     """A mark with a mistake marks nothing, and is told."""
     with pytest.raises(ValueError, match=problem):
         blocks_of(text)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("commit 1-k3fq7x by a", "commit 1-m0ab2c by a", True),
+        ("commit 1-k3fq7x by a", "commit 2-k3fq7x by a", False),
+        ("at 2026-01-31 09:30:00", "at 2027-12-01 23:59:59", True),
+        ("at 2026-01-31 09:30", "at 23:59", False),
+        ("1\n...\n4", "1\n2\n3\n4", True),
+        ("1\n4", "1\n2\n4", False),
+        ("1  \n", "\n1", True),
+    ],
+)
+def test_what_is_printed_is_compared_with_what_is_shown(
+    shown: str, printed: str, same: bool
+) -> None:
+    """But for what is another in every run."""
+    assert same is not bool(compare(shown, printed))
 
 
 def told_by(name: str, test: str) -> list[str]:

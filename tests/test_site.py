@@ -76,7 +76,7 @@ def test_every_page_says_what_it_is_about(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.match(r"# \S[^\n]*\n\n", text)
     assert 1 == len(re.findall(r"^# ", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M))
-    assert re.fullmatch(r".{20,300}[.:]", first_sentence(text))
+    assert re.fullmatch(r".{20,300}[.:?]", first_sentence(text))
 
 
 def referred() -> set[int]:
