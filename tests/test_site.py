@@ -27,6 +27,7 @@ docstring_to_markdown = REWRITING["docstring_to_markdown"]
 first_sentence = REWRITING["first_sentence"]
 root_page = REWRITING["root_page"]
 with_id = REWRITING["with_id"]
+with_levels = REWRITING["with_levels"]
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,12 @@ def test_a_title_has_the_id_that_docstrings_refer_to() -> None:
     """Whatever its words are, and whatever else has the same."""
     assert "# T { #page-design-a }\n\n# Not this" == with_id("# T\n\n# Not this", "design/a.md")
     assert "[A][page-design-a]" == docstring_to_markdown(":doc:`A </design/a>`", str)
+
+
+def test_headings_of_the_reference_are_one_below_the_heading_they_stand_under() -> None:
+    """With and without other options."""
+    text = "# T\n\n::: a\n\n## U\n\n::: b\n    options:\n      members: []\n"
+    assert (
+        "# T\n\n::: a\n    options:\n      heading_level: 2\n\n## U\n\n"
+        "::: b\n    options:\n      heading_level: 3\n      members: []\n"
+    ) == with_levels(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from rewriting import first_sentence, root_page, with_id
+from rewriting import first_sentence, root_page, with_id, with_levels
 
 ROOT = Path(__file__).parents[2]
 #: What pages of the root folder are called in the site.
@@ -27,6 +27,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Describe a page by its first sentence, and give its title the id that docstrings refer to."""
+    """Describe a page by its first sentence, and write in what its files need not say.
+
+    The id of its title, to which docstrings refer; and the levels of the headings of the reference.
+    """
     page.meta.setdefault("description", first_sentence(markdown))
-    return with_id(markdown, page.file.src_uri)
+    return with_levels(with_id(markdown, page.file.src_uri))

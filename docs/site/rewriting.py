@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textwrap import dedent
 from textwrap import indent as indented
 
-__all__ = ["docstring_to_markdown", "first_sentence", "root_page", "with_id"]
+__all__ = ["docstring_to_markdown", "first_sentence", "root_page", "with_id", "with_levels"]
 
 _ROLE = re.compile(r":(?P<role>[a-z]+):`(?:(?P<title>[^`<]+?)\s*<(?P<to>[^`>]+)>|(?P<name>[^`]+))`")
 _LITERAL = re.compile(
@@ -96,6 +96,21 @@ def with_id(text: str, path: str) -> str:
         path: Where it is in ``docs``.
     """
     return re.sub(r"\A(# .+)", rf"\1 {{ #{_page_id(path.removesuffix('.md'))} }}", text)
+
+
+def with_levels(text: str) -> str:
+    """Return a page in which what ``:::`` shows has a heading one below the one it stands under."""
+    level = 1
+    lines = []
+    for line in text.split("\n"):
+        if heading := re.match(r"(#+) ", line):
+            level = len(heading[1])
+        if lines and line == "    options:" and lines[-1].startswith("      heading_level:"):
+            continue
+        lines.append(line)
+        if line.startswith("::: "):
+            lines += ["    options:", f"      heading_level: {level + 1}"]
+    return "\n".join(lines)
 
 
 def _page_id(page: str) -> str:
