@@ -16,9 +16,14 @@ from comparing import here, look, pack, write_trace
 
 from backpack import cli
 from backpack.cli import compare as command
-from backpack.compare.survey import Survey
-from backpack.compare.trial import Ending, Outcome, Trial
+from backpack.compare.comparison import Comparison, Row
+from backpack.compare.contenders import Contender
+from backpack.compare.running import jobs_by_default
+from backpack.compare.survey import Survey, survey
+from backpack.compare.trial import Ending, Outcome, Trial, run
+from backpack.compare.words import cells
 
+ROOT = Path(__file__).parent.parent
 Ran = tuple[int, str, str]
 
 
@@ -141,7 +146,7 @@ def test_without_a_trace_it_is_the_demo_under_all_presets(
         told["commits"],
         told["look_backs"],
     )
-    assert [command.jobs_by_default()] == in_this_process
+    assert [jobs_by_default()] == in_this_process
     assert ["default", "high-frequency", "long-chat", "long-running", "short-lived"] == [
         row["name"] for row in told["rounds"][0]["rows"] if not row["is_bound"]
     ]
@@ -339,3 +344,20 @@ def test_files_may_be_kept_from_importing(
     assert 2 == code
     assert "✘ other.yaml:" in out
     assert "'somewhere:Policy' would be imported, and imports are off" in out.replace("\n", " ")
+
+
+@pytest.mark.no_cover
+def test_the_example_is_as_shown() -> None:
+    """A row of the table in the document, but for the times; the others are made like it."""
+    name = "default"
+    text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
+    table = text.partition("\nBudget 256 KiB\n")[2].partition("\nBudget 1 MiB\n")[0]
+    shown = table.partition(f"\n{name} ")[2].partition("\n")[0].split()
+    demo = ROOT / "backpack" / "demo.jsonl.gz"
+    known = survey(demo)
+    trial = Trial(Contender(name, preset=name), 256 << 10)
+    comparison = Comparison("demo trace", known, 0, ())
+    told = " ".join(cells(Row(name, run(trial, demo, known), trial), comparison)).split()
+
+    assert 11 == len(shown)
+    assert [*told[:7], told[10]] == [*shown[:7], shown[10]]

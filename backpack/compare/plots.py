@@ -41,6 +41,7 @@ _COLOURS: Final = (
 _MARKERS: Final = "osD^vPX*"
 _TICKS: Final = 8
 _NAME_LENGTH: Final = 40
+_METADATA: Final = ("Creator", "Date", "Format", "Type")
 _STYLE: Final = {
     "svg.hashsalt": "backpack",
     "text.parse_math": False,
@@ -148,9 +149,11 @@ def _as_it_comes() -> Iterator[None]:
 
 
 def _written(figure: Figure) -> str:
+    """Return an SVG that says nothing of when and by what it was made."""
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(_METADATA))
+    _, _, drawn = text.getvalue().partition("<svg ")
+    return "".join(f"{line.rstrip()}\n" for line in f"<svg {drawn}".splitlines())
 
 
 def _draw_curves(axes: Axes, comparison: Comparison, measure: Measure) -> None:
