@@ -33,7 +33,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(
     operations=traces(),
     budget=st.integers(4096, 9_000),

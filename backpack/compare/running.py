@@ -6,7 +6,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -178,12 +178,11 @@ def _work(connection: Connection, trial: Trial, path: Path, survey: Survey) -> N
 
     try:
         outcome = run(trial, path, survey, tell)
-    except BrokenPipeError:
-        return  # Nobody waits for it any more.
     except BaseException as error:
         told = one_line(f"{type(error).__name__}: {error}", longest=1_000)
         outcome = Outcome(Ending.DIED, error=f"its process met {told}")
-    connection.send(outcome)
+    with suppress(BrokenPipeError):  # Nobody waits for it any more.
+        connection.send(outcome)
 
 
 def _silence() -> None:
