@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import nsmallest
@@ -75,6 +76,7 @@ class Forecast:
         self._looks: dict[int, deque[LookAhead]] = {}
         for look in survey.looks:
             self._looks.setdefault(look.seq, deque()).append(look)
+        self._seen = sorted(self._looks)
 
     def followed(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations, and note at which of them the replay is."""
@@ -93,7 +95,8 @@ class Forecast:
         end = self._survey.superseded(event.key, seq)
         if end is None:
             return
-        for number in [number for number in self._looks if seq <= number < end]:
+        first, last = (bisect_left(self._seen, number) for number in (seq, end))
+        for number in self._seen[first:last]:
             left = deque(look for look in self._looks[number] if look.made < end)
             self._looks[number] = left
 

@@ -136,7 +136,8 @@ def run(
         backpack = _backpack(trial, forecast)
     except BackpackError as error:
         return Outcome(Ending.BAD_INPUT, error=_one_line(error))
-    backpack.subscribe(forecast.hear)
+    if trial.pruning is Pruning.CLAIRVOYANT:
+        backpack.subscribe(forecast.hear)
     operations = read_trace(path, progress=progress)
     replayed = replay(forecast.followed(operations), backpack)
     history = backpack.history()
