@@ -318,17 +318,22 @@ def test_without_matplotlib_it_says_what_to_install(
 
 
 def test_a_file_that_cannot_be_written_does_not_cost_the_table(
-    backpack: Callable[..., Ran], trace: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+    backpack: Callable[..., Ran],
+    trace: Path,
+    small: Path,
+    stubborn: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is an error all the same."""
+    """It is an error all the same, and outweighs a refusal."""
 
     def full(path: Path, *_: object, **__: object) -> int:
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(Path, "write_text", full)
     code, out, err = backpack(trace, "--config", small, "--plot", "out.svg")
+    refused, _, _ = backpack(trace, "--config", stubborn, "--plot", "out.svg")
 
-    assert 2 == code
+    assert 2 == code == refused
     assert "small.yaml" in out
     assert "backpack: out.svg cannot be written: No space left on device\n" == err
 

@@ -138,7 +138,7 @@ def compare_command(
         complain(found.survey.error)
     if failure is not None:
         complain(f"{failure.filename} cannot be written: {failure.strerror or failure}")
-        return max(exit_code(found), _BAD_OUTPUT)
+        return min(exit_code(found) or _BAD_OUTPUT, _BAD_OUTPUT)
     return exit_code(found)
 
 
