@@ -6,17 +6,20 @@ import base64
 import importlib
 import io
 import json
+import math
 import re
 import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
 from comparing import compared, look, pack, write_trace
 from rich.console import Console
 
+from backpack.compare import plots
 from backpack.compare.comparison import Comparison, Round
 from backpack.compare.contenders import Contender
 from backpack.compare.page import page
@@ -26,7 +29,7 @@ from backpack.compare.trial import Ending, Outcome, Pruning
 from backpack.compare.words import COLUMNS, notes, percent
 from backpack.errors import ConfigError
 
-HOSTILE = "_<b>$x_1$&\x1b[2J[red]\u202e.yaml"
+HOSTILE = "_<b>$\\oops$&\x1b[2J[red]\u202e.yaml"
 
 
 def written(folder: Path, name: str, text: str) -> Contender:
@@ -218,7 +221,7 @@ def test_a_plot_is_the_same_every_time(found: Comparison, place: int | None) -> 
     assert plot(shown, BY_BYTES) != svg
     assert not any(line.endswith(" ") for line in svg.splitlines())
     # What is drawn is told by comments; they are what the letters are of.
-    for word in ("look-backs answered whole", "short-lived", "clairvoyant"):
+    for word in ("look-backs answered whole", "short-lived", "clairvoyant", "$\\oops$"):
         assert word in svg
 
 
@@ -227,6 +230,38 @@ def test_who_did_not_run_is_not_drawn(found: Comparison) -> None:
     assert "did not run" in plot(one_of(found, 0))
     without = plot(evolve(found, rounds=found.rounds[:2]))
     assert "short-lived" not in without
+
+
+def test_a_curve_has_a_gap_where_nobody_ran(
+    found: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not go down to nothing; who answers the same has one curve."""
+    drawn: dict[str, list[float]] = {}
+
+    def noted(figure: Any) -> str:
+        for line in figure.axes[0].get_lines():
+            drawn[line.get_label()] = list(line.get_ydata())
+        return ""
+
+    monkeypatch.setattr(plots, "_written", noted)
+    plot(found)
+
+    first, second, third = drawn["short-lived"]
+    assert math.isnan(first)
+    assert math.isnan(second)
+    assert 1.0 == third
+    assert [1.0, 1.0, 1.0] == drawn["unbounded"]
+    rows = found.rounds[2].rows
+    twice = evolve(found.rounds[2], rows=(rows[0], evolve(rows[0], name="also"), *rows[3:]))
+    plot(evolve(found, rounds=(twice, evolve(twice, budget=3 << 20))))
+    assert any(label.endswith("\n= also") for label in drawn)
+
+
+def test_a_name_in_any_letters_is_drawn(found: Comparison) -> None:
+    """Boxes stand for those that the font lacks; there is no warning."""
+    rows = found.rounds[2].rows
+    shown = evolve(found.rounds[2], rows=(evolve(rows[0], name="\u6f22\u5b57"), *rows[1:]))
+    assert plot(evolve(found, rounds=(shown,))).startswith("<svg ")
 
 
 class Page(HTMLParser):
@@ -273,7 +308,7 @@ def test_a_page_holds_all_and_needs_nothing_from_elsewhere(found: Comparison) ->
         assert "<svg" in base64.b64decode(data).decode()
     assert 3 == seen.tags.count("table")
     assert 3 * (6 + 1) == seen.tags.count("tr")
-    assert "_<b>$x_1$&\\x1b[2J[red]\\u202e.yaml" in seen.text
+    assert "_<b>$\\oops$&\\x1b[2J[red]\\u202e.yaml" in seen.text
     assert "\x1b" not in text
     assert "color-scheme: light dark" in text
     assert "t<i>.jsonl · 42 commits" in seen.text
@@ -321,6 +356,7 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(
     """And what somebody has set there changes nothing."""
     matplotlib = importlib.import_module("matplotlib")
     before = plot(one_of(found, 2))
+    monkeypatch.setitem(matplotlib.rcParams, "axes.grid", True)
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 20.0)
     assert plot(one_of(found, 2)) == before
     assert 20.0 == matplotlib.rcParams["font.size"]

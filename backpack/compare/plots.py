@@ -181,7 +181,7 @@ def _draw_curves(axes: Axes, comparison: Comparison, measure: Measure) -> None:
         elif "unbounded" in names:
             style["linestyle"] = "-"
         drawn = [float("nan") if point is None else point for point in points]
-        axes.plot(budgets, drawn, label=_label(" = ".join(names)), **style)  # type: ignore[arg-type]
+        axes.plot(budgets, drawn, label="\n= ".join(map(_label, names)), **style)  # type: ignore[arg-type]
     axes.set_xscale("log")
     axes.minorticks_off()
     axes.set_xticks(*_ticks(budgets))
