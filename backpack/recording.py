@@ -64,7 +64,7 @@ class Recorder:
     ...     first = bp.pack("plan", ["look"], by="planner")
     ...     second = bp.pack("plan", ["look", "book"])
     ...     before = bp.snapshot(first)
-    >>> print(open(path).read(), end="")
+    >>> print(Path(path).read_text(), end="")
     {"op":"pack","key":"plan","value":["look"],"by":"planner"}
     {"op":"append","key":"plan","item":"book"}
     {"op":"snapshot","back":1}

@@ -31,24 +31,24 @@ class TraceFile:
     Args:
         path: The file.
         replace: Whether a file that is there is replaced.
+        called: What errors call the file, if it is to have another name in the end.
 
     Raises:
         TraceError: It cannot be written, or is there.
     """
 
-    def __init__(self, path: Path, *, replace: bool = False) -> None:
+    def __init__(self, path: Path, *, replace: bool = False, called: Path | None = None) -> None:
         self.path = path
+        where = str(called or path)
         try:
             self._file: FileIO = path.open("wb" if replace else "xb", buffering=0)
         except FileExistsError:
             raise TraceError(
                 "there is such a file, which is left alone; replace=True replaces it",
-                where=str(path),
+                where=where,
             ) from None
         except OSError as error:
-            raise TraceError(
-                f"cannot be written: {error.strerror or error}", where=str(path)
-            ) from None
+            raise TraceError(f"cannot be written: {error.strerror or error}", where=where) from None
         is_compressed = path.name.endswith(".gz")
         options = (_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         self._deflate = zlib.compressobj(*options) if is_compressed else None

@@ -28,7 +28,7 @@ LAYERS = [
     {"container"},
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "synthetic", "operations", "trace", "trace_file", "json_form"},
-    {"opening", "past", "replay", "verify", "report", "recording"},
+    {"opening", "past", "replay", "verify", "report", "recording", "converting"},
     {"cli"},
     {"__main__"},
 ]
