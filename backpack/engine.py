@@ -309,7 +309,8 @@ class Engine:
             with self.lock:
                 self.history.settle()
                 known = self.reader.open(which)
-                self.events.see_look(known[1])
+                if self.events.witnesses:
+                    self.events.see_look(known[1])
         except CommitPruned:
             seq = self.reader.number(which)
             self.events.see_look(seq)

@@ -238,9 +238,10 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             container.Backpack,
             "diff",
-            "            first = engine.look_back",
-            "            if a == b:\n                return self.diff(self._head_id())\n"
-            "            first = engine.look_back",
+            "first = engine.look_back",
+            "if a == b:\n            from backpack import Diff\n"
+            "            return Diff(added={}, removed={}, changed={})\n"
+            "        first = engine.look_back",
         ),
     ),
     # Transaction: "What the transaction has read or changed must be as it was then"
