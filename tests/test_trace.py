@@ -524,7 +524,7 @@ def test_the_example_in_the_docs_is_a_trace(tmp_path: Path) -> None:
 
     operations = list(read_trace(path))
 
-    assert {Pack, Append, Remove, Look} == {type(operation) for operation in operations}
+    assert {Pack, Append, Remove, Several, Look} == {type(operation) for operation in operations}
 
 
 @pytest.mark.skipif(not AIRLINE.exists(), reason="the airline trace is not here")
