@@ -72,7 +72,7 @@ def synthetic(before: object, size: int, new: int, seed: str) -> object:
         return _one_byte(before, new, seed)
     length = _length(size)
     text = before if isinstance(before, str) else ""
-    kept = min(size - new, len(text), length - (new > 0))
+    kept = min(size - new, len(text), length)
     old = text[len(text) - kept :]
     made = old + _drawn(seed, length - kept)
     if made == before and new:

@@ -129,6 +129,7 @@ def test_states_say_who_made_them(tmp_path: Path) -> None:
             {"node": "critic", "plan": ["look"], "task": "fly"},
             {"node": None, "plan": ["look", "book"], "seats": 2},
             {"plan": ["look", "book", 1.0], "seats": 2.0},
+            {"plan": ["fly", "book", 1.0, 2], "seats": 2.0},
         )
     )
     convert(source, target, by="node")
@@ -156,6 +157,7 @@ def test_states_say_who_made_them(tmp_path: Path) -> None:
                 {"op": "pack", "key": "seats", "value": 2.0},
             ],
         },
+        {"op": "pack", "key": "plan", "value": ["fly", "book", 1.0, 2]},
     ] == [json.loads(line) for line in target.read_text().splitlines()]
 
 

@@ -345,9 +345,11 @@ def test_what_is_nested_too_deeply_is_written_as_its_size(tmp_path: Path) -> Non
     path = tmp_path / "run.jsonl"
     bp = Backpack()
     with bp.record(path):
-        bp["k"] = deep(500)
+        bp["k"] = deep(300)
         bp["k"] = deep(100)
-    assert [True, False] == ["size" in line for line in lines_of(path)]
+        bp["k"] = [deep(300)]
+        bp["k"] = [deep(300), 1]
+    assert [True, False, True, True] == ["size" in line for line in lines_of(path)]
     exact(path)
 
 
@@ -652,16 +654,19 @@ def test_a_program_that_ends_without_closing_loses_nothing(tmp_path: Path) -> No
     path = tmp_path / "run.jsonl.gz"
     program = f"""
 import os
-from backpack import Backpack
+from backpack import Backpack, recording
 bp = Backpack()
 recorder = bp.record({str(path)!r})
 bp["k"] = 1
 if child := os.fork():
-    os.waitpid(child, 0)
+    assert 0 == os.waitpid(child, 0)[1]
     bp["k"] = 2
 else:
-    bp["k"] = 3
+    recording._MOST_WAITING, recording._PATIENCE = 10, 0.1
+    bp["k"] = "x" * 100
+    bp.snapshot(bp.head)
     recorder.close()
+    assert recorder.error is None
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     assert [1, 2] == [line["value"] for line in lines_of(path)]

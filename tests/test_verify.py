@@ -365,6 +365,14 @@ def _history(change: Callable[[list[Commit]], list[Commit]]) -> Verification:
             lambda commits: [evolve(commit, by="nobody") for commit in commits[:1]] + commits[1:],
             "its keys, its 'by', tags or note are not what the trace says",
         ),
+        (
+            lambda commits: [evolve(commit, tags=("x",)) for commit in commits[:1]] + commits[1:],
+            "its keys, its 'by', tags or note are not what the trace says",
+        ),
+        (
+            lambda commits: [evolve(commit, note="") for commit in commits[:1]] + commits[1:],
+            "its keys, its 'by', tags or note are not what the trace says",
+        ),
     ],
 )
 def test_a_wrong_history_is_found(
