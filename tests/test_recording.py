@@ -649,6 +649,7 @@ def test_a_file_that_is_there_is_left_alone_unless_it_shall_be_replaced(tmp_path
     assert 1 == len(lines_of(path))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no os.fork")
 def test_a_program_that_ends_without_closing_loses_nothing(tmp_path: Path) -> None:
     """Nor does one that forks: the copy writes nothing."""
     path = tmp_path / "run.jsonl.gz"
