@@ -29,6 +29,7 @@ LAYERS = [
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "trace"},
     {"opening", "past", "replay", "verify", "report"},
+    {"looking"},
     {"cli"},
     {"__main__"},
 ]
