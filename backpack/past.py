@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from attrs import frozen
 
@@ -14,6 +14,7 @@ from backpack.codec.foreign import decode_foreign
 from backpack.codec.layout import class_name
 from backpack.errors import ArchiveError, CommitPruned, CorruptError, UnknownCommit, UnknownKey
 from backpack.ids import parse_id
+from backpack.logged import is_left_out
 from backpack.opening import archives
 from backpack.reader import unavailable
 from backpack.wording import nearest, shown
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from backpack.records import Unavailable
 
 __all__ = ["Past", "Version"]
+
+T = TypeVar("T")
 
 #: What is decoded without running code of the data.
 _SAFE_CODEC: Final = class_name(MsgpackCodec)
@@ -246,7 +249,10 @@ class Past:
             near = nearest(key, self.keys_at(seq))
             meant = "" if near is None else f"; did you mean {shown(near)}?"
             raise UnknownKey(f"there was no key {shown(key)} at commit {seq}-{self.code}{meant}")
-        return _encoded(read)
+        is_old = is_left_out(read.reference) and archives().glance.is_superseded(
+            self._log, key, read.seq
+        )
+        return _encoded(read, is_superseded=is_old)
 
     def value(self, key: str, seq: int) -> object:
         """Return what stood under a key at a commit, or an ``Unavailable`` that history left out.
@@ -293,15 +299,17 @@ class Past:
             ArchiveError: They cannot be read.
             CorruptError: One is not as it was written.
         """
-        forms = archives().Form
-        for row in self._log.rows():
+        forms, glance = archives().Form, archives().glance
+        for row, following in _with_next(self._log.rows()):
+            is_superseded = following is not None and following["key"] == row["key"]
             yield Version(
                 key=row["key"],
                 seq=row["seq"],
                 size=row["size"],
                 stored=len(row["data"] or b""),
                 is_removal=row["form"] == forms.REMOVED,
-                is_left_out=row["form"] == forms.LEFT_OUT,
+                is_left_out=row["form"] == forms.LEFT_OUT
+                or (is_superseded and glance.is_left_out_if_superseded(row)),
             )
 
     def values(
@@ -312,11 +320,13 @@ class Past:
         Args:
             progress: Told how many are done.
         """
-        for number, read in enumerate(self._log.versions(0)):
+        for number, (read, following) in enumerate(_with_next(self._log.versions(0))):
             if progress is not None:
                 progress(number)
             if read.encoded is not None or read.reference is not None:
-                yield read.key, read.seq, self.decoded(_encoded(read))
+                is_superseded = following is not None and following.key == read.key
+                encoded = _encoded(read, is_superseded=is_superseded)
+                yield read.key, read.seq, self.decoded(encoded)
 
     # --- helpers -------------------------------------------------------------------------
 
@@ -357,8 +367,24 @@ def _steps(head: re.Match[str]) -> int:
     return len(back) if back[0] == "^" else int(number or 1)
 
 
-def _encoded(read: Read) -> bytes | Unavailable:
-    if read.encoded is not None:
+def _encoded(read: Read, *, is_superseded: bool) -> bytes | Unavailable:
+    """Return the bytes of a version, or what stands for them.
+
+    An archive may have them a while longer than history answers with them.
+    """
+    is_gone = is_superseded and is_left_out(read.reference)
+    if read.encoded is not None and not is_gone:
         return read.encoded
     assert read.reference is not None  # noqa: S101
     return unavailable(read.key, read.reference)
+
+
+def _with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
+    """Iterate over items, each with the one behind it."""
+    before: list[T] = []
+    for item in items:
+        if before:
+            yield before.pop(), item
+        before.append(item)
+    if before:
+        yield before[0], None
