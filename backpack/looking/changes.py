@@ -30,7 +30,7 @@ _TOLD: Final = 10_000
 #: Steps, about, that may be taken to find which items of two lists belong together.
 _STEPS: Final = 5_000_000
 #: So many levels of a value are looked into: what is in one is encoded anew on each.
-_LEVELS: Final = 64
+_LEVELS: Final = 40
 
 
 class Absent:
@@ -101,9 +101,12 @@ def differences(before: bytes, after: bytes, path: str = "") -> tuple[Difference
     if before == after:
         return ()
     pair = _Pair(path, decode_foreign(before), decode_foreign(after))
-    found = tuple(_Walk().differences(pair))
-    # Bytes that the codec would write otherwise: only somebody else could have written them.
-    return found or (Difference(path, "changed", pair.before, pair.after, "stored differently"),)
+    walk = _Walk()
+    if walk.is_same(pair):
+        # Bytes that the codec would write otherwise: only somebody else could have written them.
+        note = "the same value, stored differently"
+        return (Difference(path, "changed", pair.before, pair.after, note),)
+    return tuple(walk.differences(pair))
 
 
 @define
@@ -115,7 +118,15 @@ class _Walk:
     deep: Any = field(factory=lambda: _deepdiff())
     codec: MsgpackCodec = field(factory=MsgpackCodec)
 
+    def is_same(self, pair: _Pair) -> bool:
+        """Whether two values are the same, as far as can be told."""
+        try:
+            return self._token(pair.before) == self._token(pair.after)
+        except UnpackableValue:
+            return False
+
     def differences(self, pair: _Pair) -> Iterator[Difference]:
+        """Iterate over what differs; the walk keeps its own stack, whatever the depth."""
         stack: list[_Found] = [pair]
         told = 0
         while stack:
