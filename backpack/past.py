@@ -191,7 +191,7 @@ class Past:
     # --- the state at a commit -----------------------------------------------------------
 
     def keys_at(self, seq: int) -> list[str]:
-        """Return the keys that existed at a commit, in their order.
+        """Return the keys that existed at a commit; at the newest, in their order.
 
         Raises:
             ArchiveError: They cannot be read.
