@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from time import perf_counter
 from typing import Any
+from uuid import UUID, SafeUUID
 
 import pytest
 
@@ -663,3 +664,50 @@ def test_the_newest_of_many_commits_are_there_at_once(run: Run, tmp_path: Path) 
     start = perf_counter()
     assert 10 == len(ids(run("log", file, "--oneline", "-n", 10)[1]))
     assert perf_counter() - start < 2
+
+
+def test_what_is_told_of_differences(run: Run, tmp_path: Path) -> None:
+    """Orders, long values, texts of many lines, and values that differ where it does not show."""
+    backpack = Backpack()
+    states: list[dict[str, Any]] = [
+        {"dict": {"a": 1, "b": 2}, "long": "x" * 100, "text": "same\n" * 1100, "uuid": UUID(int=1)},
+        {
+            "dict": {"b": 2, "a": 1},
+            "long": "y" * 100,
+            "text": "same\n" * 1101,
+            "uuid": UUID(int=1, is_safe=SafeUUID.safe),
+        },
+        {"text": "1\n2\n3", "dict": {"a": 1, "b": 2}},
+    ]
+    for state in states:
+        with backpack.transaction(note="long " * 1000) as changes:
+            changes.update(state)
+    backpack.save(file := tmp_path / "it")
+    out = run("diff", file, 1, 2)[1]
+    for said in (
+        "    ~ dict: its keys are in another order\n      - ['a', 'b']\n      + ['b', 'a']\n",
+        f"    ~ long:\n      - '{'x' * 100}'\n      + '{'y' * 100}'\n",
+        "    ~ text:\n      - 'same\\nsame",
+        "    ~ uuid:\n      - UUID('00000000-0000-0000-0000-000000000001') (they differ where this",
+    ):
+        assert said in out
+    assert "dict" not in run("diff", file, 1, 3)[1]
+    assert "      ...\n" in run("show", file, 1)[1]
+    with_end, without = Backpack(), "a\nb"
+    for text in (without, "a\nb\n", "\n".join(map(str, range(200)))):
+        with_end.pack("text", text)
+    with_end.save(file)
+    assert ["       a", "      -b\\", "      +b"] == run("diff", file, 1, 2)[1].splitlines()[-3:]
+    assert "      +199\\\n" in run("diff", file, 1, 3)[1]
+
+
+def test_long_texts_are_told_by_their_first_lines(
+    terminal: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """On a terminal."""
+    backpack = Backpack()
+    for start in (0, 500):
+        backpack.pack("text", "\n".join(map(str, range(start, start + 300))))
+    backpack.save(file := tmp_path / "it")
+    assert "(more lines; --full shows them)" in terminal("diff", file, 1)[1]
+    assert "+799\\" in COLOURS.sub("", terminal("diff", file, 1, "--full")[1])

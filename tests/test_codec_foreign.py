@@ -71,7 +71,8 @@ def test_a_model_is_told_with_what_it_has_beside_its_fields(order: Order, is_set
         order.__pydantic_fields_set__.discard("count")
     found: Any = decode_foreign(MsgpackCodec().encode(order))
     assert ("model", class_name(Order)) == (found.kind, found.name)
-    assert same({"item": order.item, "count": order.count, **order.model_extra}, found.value)
+    extra = order.model_extra or {}
+    assert same({"item": order.item, "count": order.count, **extra}, found.value)
     assert same([sorted(order.model_fields_set), order.model_extra, {"_seen": 0}], list(found.rest))
 
 

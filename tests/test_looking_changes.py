@@ -191,7 +191,7 @@ def records(levels: int, innermost: object) -> object:
     return value
 
 
-ITEMS = [{"n": number, "text": "text"} for number in range(10_000)]
+ITEMS: list[dict[str, Any]] = [{"n": number, "text": "text"} for number in range(10_000)]
 AB = [number % 2 for number in range(10_000)]
 
 

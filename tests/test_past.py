@@ -33,6 +33,8 @@ from backpack import (
 )
 from backpack.archive import SqlArchive
 from backpack.codec.foreign import decode_foreign
+from backpack.looking.comparing import between
+from backpack.looking.statistics import statistics_of
 from backpack.past import Past
 from backpack.policies import Full, Stub
 from backpack.spec.sameness import same
@@ -341,3 +343,21 @@ def test_a_commit_that_was_amended_is_told_as_it_is(tmp_path: Path) -> None:
     with Past(tmp_path / "a.db") as past:
         assert evolve(commit, tags=("later",)) == past.find("later").commit
         assert same({"a": 1}, past.state(1))
+
+
+def test_an_archive_on_a_server_is_looked_back_at_as_well(url: str) -> None:
+    """Everything is told there that is told of a file."""
+    with Backpack.open(url, "a\0name") as backpack:
+        for number in range(3):
+            backpack.pack("a\0key", "x" * number, tags=["tag"] if number else [])
+    with Past(url, "a\0name") as past:
+        assert ["a\0key"] == past.keys() == past.keys_at(3)
+        assert (3, 1) == (past.find("tag").commit.seq, past.find("HEAD~2").commit.seq)
+        assert ({"a\0key": "xx"}, {"a\0key": 3}) == (past.state(3), past.setters_at(3))
+        assert past.size_before("a\0key", 3) == 2
+        assert 3 == len([*past.versions()]) == len([*past.values()])
+        found = statistics_of(past)
+        assert (3, 3, {"tag": 2}) == (found.commits, found.made, found.tags)
+        assert 0 < past.bytes_in_use
+        assert (past.file is None) == (found.file_size is None) == url.startswith("postgresql")
+        assert ["a\0key"] == [each.key for each in between(past, 1, 3)]
