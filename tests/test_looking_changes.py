@@ -121,6 +121,11 @@ def test_what_is_told_of_dicts_makes_the_one_the_other(before: Any, after: Any) 
             [{"a": 0}, {"a": 1}, {"a": 2}],
             [("v[0]", "added", ABSENT, {"a": 0})],
         ),
+        (
+            [1, {"a": 1}],
+            [0, 1, {"a": 2}],
+            [("v[0]", "added", ABSENT, 0), ("v[2].a", "changed", 1, 2)],
+        ),
         ([], {}, [("v", "type", [], {})]),
         (None, [], [("v", "type", None, [])]),
     ],

@@ -103,6 +103,11 @@ LEFT_OUT = Unavailable("a\x1b", 5, "too large", "raise it", "00", "x")
         (set(), "set()", {"$set": []}),
         ({2, 1}, "{1, 2}", {"$set": [1, 2]}),
         ({"b", 1}, "{1, 'b'}", {"$set": [1, "b"]}),
+        (
+            {(2,), (1,), b"y", b"z", b"x", None},
+            "{None, b'x', b'y', b'z', (1,), (2,)}",
+            None,
+        ),
         (frozenset(), "frozenset()", {"$frozenset": []}),
         (frozenset({(1,)}), "frozenset({(1,)})", {"$frozenset": [{"$tuple": [1]}]}),
         (b"\xff", r"b'\xff'", {"$bytes": "/w=="}),
