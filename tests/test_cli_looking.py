@@ -373,6 +373,21 @@ def test_of_many_keys_the_largest_are_told(run: Run, tmp_path: Path) -> None:
     assert 30 == len(json.loads(run("stats", tmp_path / "it", "--json")[1])["keys"])
 
 
+def test_letters_that_cannot_be_shown_are_escaped(tmp_path: Path) -> None:
+    """Where standard output knows only ASCII."""
+    backpack = Backpack()
+    backpack.pack("été", 1)
+    backpack.save(file := tmp_path / "it")
+    for command in ("stats", "log"):
+        done = subprocess.run(
+            [sys.executable, "-m", "backpack", command, str(file)],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        )
+        assert b"\\xe9t\\xe9" in done.stdout
+
+
 # --- what may go wrong -------------------------------------------------------------------------
 
 
