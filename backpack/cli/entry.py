@@ -12,9 +12,13 @@ import click
 
 from backpack.cli.check import check
 from backpack.cli.convert import convert
+from backpack.cli.diff import diff
 from backpack.cli.files import restore, save, verify_file
+from backpack.cli.log import log
 from backpack.cli.presets import presets
 from backpack.cli.run import run
+from backpack.cli.show import show
+from backpack.cli.stats import stats
 from backpack.cli.terminal import ReaderGone, complain, emit
 from backpack.errors import BackpackError
 from backpack.report import Verdict
@@ -64,11 +68,12 @@ def command(context: click.Context) -> None:
 
     Replay a recorded run with 'backpack run', or make one of a log with 'backpack convert'; choose
     a preset with 'backpack presets'; check a policy of your own with 'backpack check'; move a
-    Backpack with 'backpack save' and 'backpack restore'.
+    Backpack with 'backpack save' and 'backpack restore'; look back at one in a file with 'backpack
+    log', 'show', 'diff' and 'stats'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
-for _each in (run, convert, presets, check, save, restore, verify_file):
+for _each in (run, convert, presets, check, save, restore, verify_file, log, show, diff, stats):
     command.add_command(_each)
