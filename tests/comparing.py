@@ -43,7 +43,7 @@ def look(back: int) -> dict[str, Any]:
     return {"op": "snapshot", "back": back}
 
 
-_KINDS = ("pack", "pack", "pack", "again", "list", "append", "remove", "look", "look")
+_KINDS = ("pack", "pack", "again", "list", "append", "remove", "several", "look", "look")
 _steps = st.tuples(
     st.sampled_from(_KINDS), st.sampled_from("abcd"), st.integers(0, 1_200), st.integers(0, 40)
 )
@@ -84,6 +84,11 @@ def _operations(steps: Iterable[tuple[str, str, int, int]]) -> list[dict[str, An
         if kind == "remove" and key in values:
             del values[key]
             lines.append({"op": "remove", "key": key})
+        elif kind == "several":
+            # Of no change, of one, or of two, of which one is perhaps the same as before.
+            changes = [pack(key, "s" * size), {"op": "pack", "key": f"{key}{key}", "size": 100}]
+            lines.append({"op": "commit", "changes": changes[: back % 3]})
+            values.update({key: "s" * size} if back % 3 else {})
         elif kind == "append" and isinstance(values.get(key), list):
             lines.append({"op": "append", "key": key, "item": "i" * size})
         elif kind == "again" and isinstance(values.get(key), str):

@@ -105,7 +105,7 @@ def blocks_of(text: str) -> list[Block]:
 def problems_of(text: str, folder: Path) -> list[str]:
     """Return what is not as a document says, one line each; it runs in an empty folder."""
     problems: list[str] = []
-    names: dict[str, Any] = {"__name__": "document"}
+    names: dict[str, Any] = {"__name__": "__main__"}
     before: Block | None = None
     blocks = blocks_of(text)
     for block in blocks:

@@ -21,7 +21,9 @@ __all__ = ["compare", "look_up", "run_shown"]
 
 ROOT = Path(__file__).parent.parent
 _CHECKER = doctest.OutputChecker()
-_ID = re.compile(r"\b(\d+)-[a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{5}\b")
+_ID = re.compile(r"\b(\d+)-([a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{5})\b")
+#: The code that documents give to the Backpack of an example.
+_EXAMPLE = "k3fq7x"
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _TIME = re.compile(r"\b\d\d:\d\d(:\d\d(\.\d+)?)?\b")
 
@@ -43,6 +45,9 @@ def _ended(text: str) -> str:
 
 
 def _shape(text: str) -> str:
+    # A code stands alone where it is the name of a Backpack.
+    for code in {_EXAMPLE, *(found[2] for found in _ID.finditer(text))}:
+        text = re.sub(rf"\b{code}\b", "(code)", text)
     return _TIME.sub("(time)", _DATE.sub("(date)", _ID.sub(r"\1-(code)", text)))
 
 

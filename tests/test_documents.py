@@ -245,6 +245,7 @@ BROKEN_LINES = (
     '{"op": "pakc"}',
     '{"op": "snapshot", "back": 9}',
     '{"op": "append", "key": "plan", "item": 1}',
+    '{"op": "commit", "changes": [%s, %s]}' % (('{"op": "remove", "key": "plan"}',) * 2),
 )
 
 

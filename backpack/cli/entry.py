@@ -12,9 +12,14 @@ import click
 
 from backpack.cli.check import check
 from backpack.cli.compare import compare_command
+from backpack.cli.convert import convert
+from backpack.cli.diff import diff
 from backpack.cli.files import restore, save, verify_file
+from backpack.cli.log import log
 from backpack.cli.presets import presets
 from backpack.cli.run import run
+from backpack.cli.show import show
+from backpack.cli.stats import stats
 from backpack.cli.terminal import ReaderGone, complain, emit
 from backpack.errors import BackpackError
 from backpack.report import Verdict
@@ -62,13 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def command(context: click.Context) -> None:
     """Keep an agent's state whole, and its history inside a byte budget.
 
-    Replay a recorded run with 'backpack run'; choose a preset with 'backpack presets' and see with
-    'backpack compare' what each buys; check a policy of your own with 'backpack check'; move a
-    Backpack with 'backpack save' and 'backpack restore'.
+    Replay a recorded run with 'backpack run', or make one of a log with 'backpack convert'; choose
+    a preset with 'backpack presets', and see with 'backpack compare' what each buys; check a policy
+    of your own with 'backpack check'; move a Backpack with 'backpack save' and 'backpack restore';
+    look back at one in a file with 'backpack log', 'show', 'diff' and 'stats'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
-for _each in (run, compare_command, presets, check, save, restore, verify_file):
+for _each in (
+    *(run, compare_command, convert, presets, check),
+    *(save, restore, verify_file),
+    *(log, show, diff, stats),
+):
     command.add_command(_each)

@@ -15,8 +15,17 @@ from attrs import define, field, frozen
 
 from backpack.codec import MsgpackCodec
 from backpack.errors import TraceError, UnpackableValue
+from backpack.operations import (
+    Append,
+    Change,
+    Look,
+    Operation,
+    Pack,
+    Remove,
+    changes_of,
+)
 from backpack.replay import fingerprint, state_digest
-from backpack.trace import Append, Look, Operation, Pack, Remove, read_trace
+from backpack.trace import read_trace
 
 __all__ = ["LookAhead", "Survey", "survey"]
 
@@ -153,12 +162,13 @@ class _States:
         if isinstance(operation, Look):
             return
         self._seq += 1
-        self._change(operation)
+        for change in changes_of(operation):
+            self._change(change)
         place = bisect_left(self.wanted, self._seq)
         if place < len(self.wanted) and self.wanted[place] == self._seq:
             self._weigh()
 
-    def _change(self, change: Pack | Append | Remove) -> None:
+    def _change(self, change: Change) -> None:
         key = change.key
         match change:
             case Pack(value=value):
@@ -168,7 +178,7 @@ class _States:
             case Append(item=item):
                 items = self._state[key]
                 if isinstance(items, list):  # The reader has seen to it.
-                    items.append(item)
+                    self._state[key] = [*items, item]
             case Remove():
                 del self._state[key]
         self._prints.pop(key, None)
