@@ -42,6 +42,7 @@ class Version:
         stored: Bytes it takes in the file: as what it differs in from the version before.
         is_removal: Whether the key was removed.
         is_left_out: Whether history left the value out.
+        born: Where the key stands among others: those that were there before have less.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Version:
     stored: int
     is_removal: bool
     is_left_out: bool
+    born: int = 0
 
 
 class Past:
@@ -70,6 +72,7 @@ class Past:
 
     Attributes:
         place: Where it is, as it was given.
+        where: Where it is, as a URL without a password.
         name: What the Backpack is called there.
         code: What the ids of its commits end with.
         codec: The name of the class of the codec that wrote its values.
@@ -93,6 +96,7 @@ class Past:
         found = checkpoints.look_into(place, name)
         self._log = checkpoints.opened(place, found)
         self.place = place
+        self.where: str = self._log.database.name
         self.name: str = self._log.name
         self.code: str = self._log.code
         self.codec: str = self._log.codec
@@ -194,6 +198,16 @@ class Past:
             raise UnknownKey(f"there was no key {shown(key)} at commit {seq}-{self.code}{meant}")
         return _encoded(read)
 
+    def encoded_by(self, key: str, seq: int) -> bytes | Unavailable | None:
+        """Return the encoded bytes that a commit set; None if it set none, or they are gone.
+
+        Raises:
+            ArchiveError: They cannot be read.
+            CorruptError: They are missing, or not as they were written.
+        """
+        read = self._log.version_at(key, seq)
+        return None if read is None or read.seq != seq else _encoded(read)
+
     def value(self, key: str, seq: int) -> object:
         """Return what stood under a key at a commit, or an ``Unavailable`` that history left out.
 
@@ -203,7 +217,7 @@ class Past:
             CorruptError: It is missing, or not as it was written.
         """
         encoded = self.encoded(key, seq)
-        return self._decoded(encoded) if isinstance(encoded, bytes) else encoded
+        return self.decoded(encoded) if isinstance(encoded, bytes) else encoded
 
     def state(self, seq: int) -> dict[str, object]:
         """Return the whole state as of a commit.
@@ -232,6 +246,7 @@ class Past:
                 stored=len(row["data"] or b""),
                 is_removal=row["form"] == forms.REMOVED,
                 is_left_out=row["form"] == forms.LEFT_OUT,
+                born=row["born"],
             )
 
     def values(
@@ -242,23 +257,38 @@ class Past:
         Args:
             progress: Told how many are done.
         """
+        for key, seq, encoded in self.all_encoded(progress=progress):
+            yield key, seq, self.decoded(encoded) if isinstance(encoded, bytes) else encoded
+
+    def all_encoded(
+        self, *, progress: Callable[[int], object] | None = None
+    ) -> Iterator[tuple[str, int, bytes | Unavailable]]:
+        """Iterate over what :meth:`values` does, as encoded bytes.
+
+        Args:
+            progress: Told how many are done.
+        """
         for number, read in enumerate(self._log.versions(0)):
             if progress is not None:
                 progress(number)
             if read.encoded is not None or read.reference is not None:
-                encoded = _encoded(read)
-                value = self._decoded(encoded) if isinstance(encoded, bytes) else encoded
-                yield read.key, read.seq, value
+                yield read.key, read.seq, _encoded(read)
 
-    # --- helpers -------------------------------------------------------------------------
+    def decoded(self, encoded: bytes) -> object:
+        """Return the value of encoded bytes.
 
-    def _decoded(self, encoded: bytes) -> object:
+        Raises:
+            ArchiveError: Their codec is not safe to read with.
+            CorruptError: They are of no value.
+        """
         if self.codec != _SAFE_CODEC:
             raise ArchiveError(
                 f"the values were written with the codec {shown(self.codec)}, which may run code "
                 "of what it reads; Backpack.restore(..., codec=...) reads them in a program"
             )
         return decode_foreign(encoded)
+
+    # --- helpers -------------------------------------------------------------------------
 
     def _numbered(self, seq: int) -> LoggedCommit:
         logged = self._log.commit_at(seq) if seq else None
