@@ -28,7 +28,7 @@ LAYERS = [
     {"container"},
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "trace"},
-    {"opening", "past", "replay", "verify", "report"},
+    {"inspect", "opening", "past", "replay", "verify", "report"},
     {"cli"},
     {"__main__"},
 ]
