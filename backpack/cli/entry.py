@@ -12,6 +12,7 @@ import click
 
 from backpack.cli.check import check
 from backpack.cli.files import restore, save, verify_file
+from backpack.cli.inspect import inspect
 from backpack.cli.presets import presets
 from backpack.cli.run import run
 from backpack.cli.terminal import ReaderGone, complain, emit
@@ -63,11 +64,11 @@ def command(context: click.Context) -> None:
 
     Replay a recorded run with 'backpack run'; choose a preset with 'backpack presets'; check a
     policy of your own with 'backpack check'; move a Backpack with 'backpack save' and 'backpack
-    restore'.
+    restore'; look at one in a browser with 'backpack inspect'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
-for _each in (run, presets, check, save, restore, verify_file):
+for _each in (run, presets, check, save, restore, verify_file, inspect):
     command.add_command(_each)
