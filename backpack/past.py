@@ -4,54 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, Self
-
-from attrs import frozen
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from backpack.codec import MsgpackCodec
 from backpack.codec.foreign import decode_foreign
 from backpack.codec.layout import class_name
-from backpack.errors import ArchiveError, CommitPruned, UnknownCommit, UnknownKey
+from backpack.errors import ArchiveError, CommitPruned, CorruptError, UnknownCommit, UnknownKey
 from backpack.ids import parse_id
+from backpack.logged import Version, is_left_out
 from backpack.opening import archives
 from backpack.reader import unavailable
 from backpack.wording import nearest, shown
 
 if TYPE_CHECKING:
     from os import PathLike
+    from pathlib import Path
 
     from backpack.logged import LoggedCommit, Read
     from backpack.records import Unavailable
 
 __all__ = ["Past", "Version"]
 
+T = TypeVar("T")
+
 #: What is decoded without running code of the data.
 _SAFE_CODEC: Final = class_name(MsgpackCodec)
 _HEAD: Final = re.compile(r"(HEAD|@)(~([0-9]{0,18})|\^*)?", re.ASCII)
-
-
-@frozen
-class Version:
-    """A version in a file, without its value.
-
-    Attributes:
-        key: Whose value.
-        seq: The number of the commit that set it.
-        size: Bytes, as the sizing policy measured it.
-        stored: Bytes it takes in the file: as what it differs in from the version before.
-        is_removal: Whether the key was removed.
-        is_left_out: Whether history left the value out.
-        born: Where the key stands among others: those that were there before have less.
-    """
-
-    key: str
-    seq: int
-    size: int
-    stored: int
-    is_removal: bool
-    is_left_out: bool
-    born: int = 0
 
 
 class Past:
@@ -100,7 +79,11 @@ class Past:
         self.name: str = self._log.name
         self.code: str = self._log.code
         self.codec: str = self._log.codec
-        self.settings: dict[str, Any] = json.loads(self._log.settings)
+        try:
+            self.settings = _settings(self._log.settings, self.name)
+        except CorruptError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -111,6 +94,23 @@ class Past:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def file(self) -> Path | None:
+        """The file it is in; None on a server."""
+        path: Path | None = self._log.database.path
+        return path
+
+    @property
+    def bytes_in_use(self) -> int:
+        """Bytes of an SQLite file that are in use; on a server, those of this Backpack."""
+        size: int = archives().glance.bytes_in_use(self._log)
+        return size
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether values can be decoded: their codec runs no code of what it reads."""
+        return self.codec == _SAFE_CODEC
 
     # --- commits -------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Past:
         if head is not None:
             return self._before_head(_steps(head), text)
         tags = set()
-        for logged in self._log.commits():
+        for logged in self._log.commits(tagged=True):
             tags.update(logged.commit.tags)
             if text in logged.commit.tags:
                 return logged  # type: ignore[no-any-return]
@@ -169,7 +169,7 @@ class Past:
     # --- the state at a commit -----------------------------------------------------------
 
     def keys_at(self, seq: int) -> list[str]:
-        """Return the keys that existed at a commit, in their order.
+        """Return the keys that existed at a commit; at the newest, in their order.
 
         Raises:
             ArchiveError: They cannot be read.
@@ -178,10 +178,41 @@ class Past:
         keys: list[str] = self._log.keys_at(seq)
         return keys
 
-    def setter(self, key: str, seq: int) -> int | None:
-        """Return the number of the commit that set what stood under a key; None if nothing did."""
-        read = self._log.version_at(key, seq)
-        return None if read is None else int(read.seq)
+    def keys(self) -> list[str]:
+        """Return all keys that anything in the file is known of, sorted.
+
+        Raises:
+            ArchiveError: They cannot be read.
+        """
+        keys: list[str] = archives().glance.keys(self._log)
+        return keys
+
+    def size_before(self, key: str, seq: int) -> int | None:
+        """Return how large what stood under a key before a commit is; None if nothing did.
+
+        It is 0 where the commit that set it is not in the file, and nobody else knows.
+
+        Raises:
+            ArchiveError: It cannot be read.
+            CorruptError: It is not as it was written.
+        """
+        found = archives().glance.before(self._log, key, seq)
+        if found is None:
+            return None
+        setter, size = found
+        logged = self._log.commit_at(setter)
+        changes = () if logged is None else logged.commit.changes
+        return next((each.size for each in changes if each.key == key), int(size))
+
+    def setters_at(self, seq: int) -> dict[str, int]:
+        """Return ``{key: number of the commit that set it}`` at a commit, in the keys' order.
+
+        Raises:
+            ArchiveError: They cannot be read.
+            CorruptError: Something is missing, or not as it was written.
+        """
+        setters: dict[str, int] = self._log.setters_at(seq)
+        return setters
 
     def encoded(self, key: str, seq: int) -> bytes | Unavailable:
         """Return the encoded bytes that stood under a key at a commit.
@@ -196,7 +227,7 @@ class Past:
             near = nearest(key, self.keys_at(seq))
             meant = "" if near is None else f"; did you mean {shown(near)}?"
             raise UnknownKey(f"there was no key {shown(key)} at commit {seq}-{self.code}{meant}")
-        return _encoded(read)
+        return self._told(read)
 
     def encoded_by(self, key: str, seq: int) -> bytes | Unavailable | None:
         """Return the encoded bytes that a commit set; None if it set none, or they are gone.
@@ -206,7 +237,7 @@ class Past:
             CorruptError: They are missing, or not as they were written.
         """
         read = self._log.version_at(key, seq)
-        return None if read is None or read.seq != seq else _encoded(read)
+        return None if read is None or read.seq != seq else self._told(read)
 
     def value(self, key: str, seq: int) -> object:
         """Return what stood under a key at a commit, or an ``Unavailable`` that history left out.
@@ -216,8 +247,24 @@ class Past:
             ArchiveError: It cannot be read, or its codec is not safe to read with.
             CorruptError: It is missing, or not as it was written.
         """
-        encoded = self.encoded(key, seq)
-        return self.decoded(encoded) if isinstance(encoded, bytes) else encoded
+        return self.decoded(self.encoded(key, seq))
+
+    def decoded(self, encoded: bytes | Unavailable) -> object:
+        """Return the value of what :meth:`encoded` returned; what was left out stays so.
+
+        Raises:
+            ArchiveError: Its codec is not safe to read with.
+            CorruptError: These are no bytes of a value.
+            UnpackableValue: It needs numpy, which is not installed.
+        """
+        if not isinstance(encoded, bytes):
+            return encoded
+        if not self.is_readable:
+            raise ArchiveError(
+                f"the values were written with the codec {shown(self.codec)}, which may run code "
+                "of what it reads; Backpack.restore(..., codec=...) reads them in a program"
+            )
+        return decode_foreign(encoded)
 
     def state(self, seq: int) -> dict[str, object]:
         """Return the whole state as of a commit.
@@ -237,15 +284,17 @@ class Past:
             ArchiveError: They cannot be read.
             CorruptError: One is not as it was written.
         """
-        forms = archives().Form
-        for row in self._log.rows():
+        forms, glance = archives().Form, archives().glance
+        for row, following in _with_next(self._log.rows()):
+            is_superseded = following is not None and following["key"] == row["key"]
             yield Version(
                 key=row["key"],
                 seq=row["seq"],
                 size=row["size"],
                 stored=len(row["data"] or b""),
                 is_removal=row["form"] == forms.REMOVED,
-                is_left_out=row["form"] == forms.LEFT_OUT,
+                is_left_out=row["form"] == forms.LEFT_OUT
+                or (is_superseded and glance.is_left_out_if_superseded(row)),
                 born=row["born"],
             )
 
@@ -258,7 +307,7 @@ class Past:
             progress: Told how many are done.
         """
         for key, seq, encoded in self.all_encoded(progress=progress):
-            yield key, seq, self.decoded(encoded) if isinstance(encoded, bytes) else encoded
+            yield key, seq, self.decoded(encoded)
 
     def all_encoded(
         self, *, progress: Callable[[int], object] | None = None
@@ -268,27 +317,21 @@ class Past:
         Args:
             progress: Told how many are done.
         """
-        for number, read in enumerate(self._log.versions(0)):
+        for number, (read, following) in enumerate(_with_next(self._log.versions(0))):
             if progress is not None:
                 progress(number)
             if read.encoded is not None or read.reference is not None:
-                yield read.key, read.seq, _encoded(read)
-
-    def decoded(self, encoded: bytes) -> object:
-        """Return the value of encoded bytes.
-
-        Raises:
-            ArchiveError: Their codec is not safe to read with.
-            CorruptError: They are of no value.
-        """
-        if self.codec != _SAFE_CODEC:
-            raise ArchiveError(
-                f"the values were written with the codec {shown(self.codec)}, which may run code "
-                "of what it reads; Backpack.restore(..., codec=...) reads them in a program"
-            )
-        return decode_foreign(encoded)
+                is_superseded = following is not None and following.key == read.key
+                yield read.key, read.seq, _encoded(read, is_superseded=is_superseded)
 
     # --- helpers -------------------------------------------------------------------------
+
+    def _told(self, read: Read) -> bytes | Unavailable:
+        """Return the bytes of a version, or what stands for them by now."""
+        is_old = is_left_out(read.reference) and archives().glance.is_superseded(
+            self._log, read.key, read.seq
+        )
+        return _encoded(read, is_superseded=is_old)
 
     def _numbered(self, seq: int) -> LoggedCommit:
         logged = self._log.commit_at(seq) if seq else None
@@ -303,11 +346,20 @@ class Past:
         raise UnknownCommit(f"there is no commit {seq}-{self.code}; {newest}")
 
     def _before_head(self, steps: int, text: str) -> LoggedCommit:
-        number = -1
-        for number, logged in enumerate(self._log.commits()):
-            if number == steps:
-                return logged  # type: ignore[no-any-return]
-        raise UnknownCommit(f"there is no {text}: there are {number + 1:,} commits")
+        for logged in self._log.commits(skipped=steps):
+            return logged  # type: ignore[no-any-return]
+        count = sum(1 for _ in self._log.commits())
+        raise UnknownCommit(f"there is no {text}: the number of commits is {count:,}")
+
+
+def _settings(text: str, name: str) -> dict[str, Any]:
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise CorruptError(f"the settings of {shown(name)} are none: {shown(text)}")
+    return settings
 
 
 def _steps(head: re.Match[str]) -> int:
@@ -318,8 +370,24 @@ def _steps(head: re.Match[str]) -> int:
     return len(back) if back[0] == "^" else int(number or 1)
 
 
-def _encoded(read: Read) -> bytes | Unavailable:
-    if read.encoded is not None:
+def _encoded(read: Read, *, is_superseded: bool) -> bytes | Unavailable:
+    """Return the bytes of a version, or what stands for them.
+
+    An archive may have them a while longer than history answers with them.
+    """
+    is_gone = is_superseded and is_left_out(read.reference)
+    if read.encoded is not None and not is_gone:
         return read.encoded
     assert read.reference is not None  # noqa: S101
     return unavailable(read.key, read.reference)
+
+
+def _with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
+    """Iterate over items, each with the one behind it."""
+    before: list[T] = []
+    for item in items:
+        if before:
+            yield before.pop(), item
+        before.append(item)
+    if before:
+        yield before[0], None

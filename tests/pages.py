@@ -194,7 +194,12 @@ def agrees(node: Any, value: object) -> bool:
         return False
     if kind is Foreign:
         assert isinstance(value, Foreign)
-        return node[:2] == ["object", value.name] and agrees(node[2], value.value)
+        rest = [] if value.rest is None else [value.rest]
+        return (
+            node[:2] == ["object", value.name]
+            and len(node) == 3 + len(rest)
+            and all(map(agrees, node[2:], [value.value, *rest]))
+        )
     if node[0] != kind.__name__:
         return kind.__module__ == "numpy"
     return _agrees_inside(node[1], value)

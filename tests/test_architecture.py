@@ -28,7 +28,8 @@ LAYERS = [
     {"container"},
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "trace"},
-    {"inspect", "opening", "past", "replay", "verify", "report"},
+    {"opening", "past", "replay", "verify", "report"},
+    {"inspect", "looking"},
     {"cli"},
     {"__main__"},
 ]

@@ -489,6 +489,11 @@ DIFFERENCES: list[tuple[Any, Any, list[Any]]] = [
         [{"path": "x", "kind": "changed", "before": 1, "after": 2}],
     ),
     (
+        ["object", "m:A", _dict(x=1), ["list", [["list", []]]]],
+        ["object", "m:A", _dict(x=1), ["list", [["list", ["x"]]]]],
+        [{"path": "(fields set, extra, private)[0][0]", "kind": "added", "after": "x"}],
+    ),
+    (
         "a\nb\nc\nd\ne\nf\ng",
         "a\nb\nc\nD\ne\nf\ng",
         [

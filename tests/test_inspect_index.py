@@ -74,10 +74,11 @@ def check(
         assert set(snapshot) == set(states[seq]) == set(found)
         for key, expected in snapshot.items():
             node = value(found[key])
-            if isinstance(expected, Unavailable) and node[0] == "unavailable":
-                assert node[1]["size"] == expected.size
-            else:  # A file may still have what memory has left out.
-                assert agrees(node, states[seq][key])
+            if isinstance(expected, Unavailable):
+                assert ["unavailable", expected.size] == [node[0], node[1]["size"]]
+            else:
+                assert expected == states[seq][key]
+                assert agrees(node, expected)
 
 
 @settings(max_examples=15)

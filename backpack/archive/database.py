@@ -128,6 +128,11 @@ class Database:
             raise
 
     @property
+    def path(self) -> Path | None:
+        """The file, if it is one."""
+        return Path(str(self._url.database)) if self.is_sqlite else None
+
+    @property
     def connection(self) -> Connection:
         """The connection; a new one where the last was lost."""
         if not self._is_open:

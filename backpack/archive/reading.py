@@ -135,13 +135,20 @@ class LogReader:
         return self.commit_at(seq) is not None
 
     def commits(
-        self, *, retained: bool | None = None, newest_first: bool = True
+        self,
+        *,
+        retained: bool | None = None,
+        tagged: bool = False,
+        newest_first: bool = True,
+        skipped: int = 0,
     ) -> Iterator[LoggedCommit]:
         """Iterate over the commits in the log.
 
         Args:
             retained: Only those that are, or are not, answered for from memory.
+            tagged: Only those that have tags.
             newest_first: Whether the newest come first.
+            skipped: So many are passed over first, unread.
 
         Raises:
             ArchiveError: It cannot be read.
@@ -151,7 +158,9 @@ class LogReader:
         query = select(COMMITS).where(COMMITS.c.name == self.name).order_by(order).limit(_PORTION)
         if retained is not None:
             query = query.where(COMMITS.c.retained == retained)
-        bounded = query
+        if tagged:
+            query = query.where(COMMITS.c.tags.is_not(None))
+        bounded = query.offset(skipped) if skipped else query
         last: int | None = None
         self._settle()
         while True:
@@ -259,14 +268,18 @@ class LogReader:
         return lost(self.database.name, key, seq)
 
     def keys_at(self, seq: int) -> list[str]:
-        """Return the keys that existed at a commit.
+        """Return the keys that existed at a commit, in their order; see :meth:`setters_at`."""
+        return list(self.setters_at(seq))
+
+    def setters_at(self, seq: int) -> dict[str, int]:
+        """Return ``{key: number of the commit that set it}`` of those that existed at a commit.
 
         Raises:
             ArchiveError: It cannot be read.
             CorruptError: A version is not as it was written, or is missing.
         """
         place = {"of": self.name, "at": seq}
-        found: list[tuple[int, str]] = []
+        found: list[tuple[int, str, int]] = []
         with self.database.reading() as connection:
             later = self._streamed(connection, _SELECT_ALL_NEXT, place)
             before = {row.of_key: _before(row) for row in later}
@@ -277,11 +290,11 @@ class LogReader:
                 if before.pop(key, setter) != setter:
                     raise self._lost(key, seq + 1)
                 if version["form"] != Form.REMOVED:
-                    found.append((version["born"], key))
+                    found.append((version["born"], key, setter))
         for key, previous in before.items():
             if previous != 0:
                 raise self._lost(key, seq + 1)
-        return [key for _, key in sorted(found)]
+        return {key: setter for _, key, setter in sorted(found)}
 
     def _streamed(
         self, connection: Connection, query: Select[Any], place: dict[str, Any] | None = None

@@ -11,10 +11,14 @@ from typing import NoReturn
 import click
 
 from backpack.cli.check import check
+from backpack.cli.diff import diff
 from backpack.cli.files import restore, save, verify_file
 from backpack.cli.inspect import inspect
+from backpack.cli.log import log
 from backpack.cli.presets import presets
 from backpack.cli.run import run
+from backpack.cli.show import show
+from backpack.cli.stats import stats
 from backpack.cli.terminal import ReaderGone, complain, emit
 from backpack.errors import BackpackError
 from backpack.report import Verdict
@@ -64,11 +68,12 @@ def command(context: click.Context) -> None:
 
     Replay a recorded run with 'backpack run'; choose a preset with 'backpack presets'; check a
     policy of your own with 'backpack check'; move a Backpack with 'backpack save' and 'backpack
-    restore'; look at one in a browser with 'backpack inspect'.
+    restore'; look back at one in a file with 'backpack log', 'show', 'diff' and 'stats', or in a
+    browser with 'backpack inspect'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
-for _each in (run, presets, check, save, restore, verify_file, inspect):
+for _each in (run, presets, check, save, restore, verify_file, log, show, diff, stats, inspect):
     command.add_command(_each)

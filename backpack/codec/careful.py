@@ -17,14 +17,14 @@ from backpack.codec import layout
 from backpack.codec.atoms import ATOM_WRITERS
 from backpack.codec.classes import ClassRegistry
 from backpack.codec.encode import is_plain, opened
-from backpack.codec.layout import LEVELS, PLAIN_LEVELS, Refused, class_name, pack
+from backpack.codec.layout import LEVELS, PLAIN_LEVELS, Refused, pack
+from backpack.codec.ways import element_step, index_step, key_step, no_step, which_key_step
 from backpack.errors import UnpackableValue
 from backpack.unicode import is_unicode
 
 __all__ = ["encode_careful"]
 
 _READY: Final = frozenset({type(None), bool, float, bytes})
-_KEY_LENGTH: Final = 40
 _WAY_LENGTH: Final = 200
 # So many levels from the top, a list or dict is first offered to msgpack whole: most of a value
 # with one odd key is plain. Deeper down, failed offers would add up to quadratic work.
@@ -64,7 +64,7 @@ class _Walk:
         self._trail: list[_Child] = []  # from the value to where the walk is
 
     def write(self, value: object) -> bytes:
-        root = _Child(value, _nothing, None)
+        root = _Child(value, no_step, None)
         try:
             return _pack(self._lowered(root))
         except Refused as refusal:
@@ -126,7 +126,7 @@ class _Walk:
         if (kind is list or kind is dict) and level < _TRIES and is_plain(value):
             return value
         if kind is list:
-            return self._list(value, _index)  # type: ignore[arg-type]
+            return self._list(value, index_step)  # type: ignore[arg-type]
         if kind is dict:
             return self._dict(value, level)  # type: ignore[arg-type]
         atom = ATOM_WRITERS.get(kind)
@@ -146,17 +146,17 @@ class _Walk:
         if all(type(key) is str and is_unicode(key) for key, _ in items):
             lowered = {}
             for key, item in items:
-                lowered[key] = item if _is_ready(item) else (yield _Child(item, _key, key))
+                lowered[key] = item if _is_ready(item) else (yield _Child(item, key_step, key))
             return lowered
         pairs = list(chain.from_iterable(items))
         if level >= _TRIES or not is_plain(pairs):
             for at, (key, item) in enumerate(items):
-                pairs[2 * at] = yield _Child(key, _key_itself, at)
-                pairs[2 * at + 1] = yield _Child(item, _key, key)
+                pairs[2 * at] = yield _Child(key, which_key_step, at)
+                pairs[2 * at + 1] = yield _Child(item, key_step, key)
         return Ext(layout.MAP, _pack(pairs))
 
     def _extension(self, code: int, body: list[object]) -> _Steps:
-        label = _LABELS.get(code, _nothing)
+        label = _LABELS.get(code, no_step)
         lowered = yield from self._list(body, label)
         if code == layout.SET or code == layout.FROZENSET:
             lowered = sorted(lowered, key=pack)  # type: ignore[call-overload]
@@ -183,35 +183,8 @@ def _is_ready(value: object) -> bool:
     return kind in _READY
 
 
-# How the way to a child is written, given where in its parent it is.
-
-
-def _nothing(_: object) -> str:
-    return ""
-
-
-def _index(at: object) -> str:
-    return f"[{at}]"
-
-
-def _element(_: object) -> str:
-    return "{...}"
-
-
-def _key_itself(at: object) -> str:
-    return f".keys()[{at}]"
-
-
-def _key(key: object) -> str:
-    if type(key) is str and key.isidentifier():
-        return f".{key}"
-    try:
-        text = repr(key)
-    except Exception:
-        text = f"<{class_name(type(key))}>"
-    if len(text) > _KEY_LENGTH:
-        text = f"{text[: _KEY_LENGTH - 3]}..."
-    return f"[{text.encode('ascii', 'backslashreplace').decode()}]"
-
-
-_LABELS: Final = {layout.TUPLE: _index, layout.SET: _element, layout.FROZENSET: _element}
+_LABELS: Final = {
+    layout.TUPLE: index_step,
+    layout.SET: element_step,
+    layout.FROZENSET: element_step,
+}

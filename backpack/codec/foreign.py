@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from attrs import frozen
 
 from backpack.codec import layout
 from backpack.codec.decode import decode_value
 
-__all__ = ["Foreign", "decode_foreign"]
+__all__ = ["Foreign", "Kind", "decode_foreign"]
+
+Kind = Literal["record", "named tuple", "enum", "model", "other"]
+
+_KINDS: Final[Mapping[int, Kind]] = {
+    layout.RECORD: "record",
+    layout.NAMED_TUPLE: "named tuple",
+    layout.ENUM: "enum",
+    layout.CUSTOM: "other",
+}
 
 
 @frozen(eq=False)
@@ -17,13 +27,19 @@ class Foreign:
     """An instance of a class that a reader does not have, or does not want to import.
 
     Attributes:
+        kind: What its class is: a ``record`` (a dataclass or an attrs class), a ``named tuple``, an
+            ``enum``, a ``model`` (of pydantic), or an ``other`` class that was registered.
         name: The name of the class: ``module:qualname``, or the one it was registered under.
-        value: What is stored of it: its fields in order, by name; the name of a member; or what
-            its registered ``encode`` returned.
+        value: What is stored of it: its fields in order, by name; the name of a member, or the
+            bits of a flag; or what its registered ``encode`` returned.
+        rest: What is stored of a model besides: which fields were set, and its extra and private
+            attributes; the extra ones are in ``value`` as well.
     """
 
+    kind: Kind
     name: str
     value: object
+    rest: object = None
 
 
 class _Foreign:
@@ -35,9 +51,9 @@ class _Foreign:
             raise TypeError(f"a class is named by a string, not by {type(name).__name__}")
         if code != layout.MODEL:
             (value,) = state
-            return Foreign(name, value)
+            return Foreign(_KINDS[code], name, value)
         attributes, _, extra, _ = state
-        return Foreign(name, {**attributes, **(extra or {})})
+        return Foreign("model", name, {**attributes, **(extra or {})}, state[1:])
 
 
 def decode_foreign(data: bytes) -> object:

@@ -6,7 +6,8 @@ page holds exactly. Everything else is a *node*, an array that begins with what 
 =================================  =============================================================
 ``["list", [item, ...]]``          also ``tuple``, ``set`` and ``frozenset``
 ``["dict", [key, value, ...]]``    in its order
-``["object", class, value]``       an instance of a class, which is not looked up
+``["object", class, value]``       an instance of a class, which is not looked up; of a pydantic
+                                   model, what else is stored of it comes behind
 ``["bytes", base64]``              also ``bytearray``
 ``["float", text]``                also ``int`` where it is large, ``datetime``, ``Decimal`` ...
 ``["array", about, [text, ...]]``  a numpy array: dtype and shape, and its first items
@@ -117,7 +118,8 @@ def _begun(value: Any, pieces: list[str]) -> _Open | None:
         return _Open((part for pair in value.items() for part in pair), "]]")
     if kind is Foreign:
         pieces.append(f'["object",{json.dumps(value.name)},')
-        return _Open(iter((value.value,)), "]")
+        rest = () if value.rest is None else (value.rest,)
+        return _Open(iter((value.value, *rest)), "]")
     pieces.append(_atom(value))
     return None
 

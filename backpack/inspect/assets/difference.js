@@ -1,6 +1,6 @@
 // What differs between two values: nested, and line by line in long texts. Nothing of the page is here.
 
-import { hasParts, isAbsent, label, size, summary } from "./nodes.js";
+import { hasParts, isAbsent, label, REST, size, summary } from "./nodes.js";
 
 /** Two lists are compared item by item as long as they have no more pairs of items. */
 const MOST_PAIRS = 250_000;
@@ -35,7 +35,9 @@ export function difference(before, after, path = "") {
   }
   if (before[0] === "object") {
     if (before[1] !== after[1]) return [{ path, kind: "changed", before, after }];
-    return difference(before[2], after[2], path);
+    const rest = before.length > 3 && after.length > 3;
+    const more = rest ? difference(before[3], after[3], path === "" ? REST : `${path} ${REST}`) : [];
+    return [...difference(before[2], after[2], path), ...more];
   }
   if (before[0] === "dict") return ofDicts(before, after, path);
   if (before[0].endsWith("set")) return ofSets(before, after, path);

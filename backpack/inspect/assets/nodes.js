@@ -6,6 +6,9 @@ const BRACKETS = { list: "[]", tuple: "()", set: "{}", frozenset: "{}", dict: "{
 /** What is no value, but stands in the place of one. */
 const ABSENT = ["unavailable", "large", "beyond", "omitted", "unreadable", "gone"];
 
+/** What is called what is stored of a pydantic model besides its fields. */
+export const REST = "(fields set, extra, private)";
+
 /** Return what a node is: its type in Python, or what stands in its place. */
 export function kindOf(node) {
   if (node === null) return "None";
@@ -32,7 +35,8 @@ export function size(node) {
 /** Return the parts of a node, so many of them: `{label, node}`; the label of a key that is a text is that. */
 export function partsOf(node, most = Infinity) {
   if (node[0] === "object") {
-    return hasParts(node[2]) ? partsOf(node[2], most) : [{ label: "value", node: node[2] }];
+    const fields = hasParts(node[2]) ? partsOf(node[2], most) : [{ label: "value", node: node[2] }];
+    return node.length > 3 ? [...fields, { label: REST, node: node[3] }] : fields;
   }
   const parts = [];
   const behind = Math.min(size(node), most);
@@ -95,8 +99,8 @@ export function told(node) {
 }
 
 function inBrackets(node, room, [open, close]) {
-  if (!hasParts(node)) return `${open}${summary(node, room)}${close}`;
-  const isNamed = node[0] === "dict" || node[0] === "object";
+  if (!hasParts(node) || node[0] === "object") return `${open}${shortened(node, room)}${close}`;
+  const isNamed = node[0] === "dict";
   let text = open;
   for (const [at, part] of partsOf(node, 20).entries()) {
     if (text.length > room) break;

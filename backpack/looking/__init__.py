@@ -1,0 +1,1 @@
+"""Looking back: which commits, what changed, and how it is written for people and programs."""
