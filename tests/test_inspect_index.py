@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -13,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pages import Columns, agrees, embedded_values
+from sqlalchemy import make_url
 
 from backpack import Backpack, Unavailable, ValueUnavailable
 from backpack.codec.foreign import decode_foreign
 from backpack.errors import ArchiveError
 from backpack.inspect.export import export, left_out
 from backpack.inspect.index import LEFT_OUT, REMOVED, SEEN, index_of
-from backpack.inspect.inspected import Inspected
+from backpack.inspect.inspected import Inspected, value_node
 from backpack.past import Past
 from backpack.policies import Stub
 
@@ -245,6 +247,29 @@ def test_values_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     inspected.close()
 
 
+def test_one_damaged_value_leaves_the_others(file: Path) -> None:
+    """It says so in its place."""
+    inspected = Inspected(str(file))
+    inspected.index()
+    inspected.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE backpack_versions SET size = size + 1 WHERE seq = 1")
+    damaged, whole = json.loads(inspected.values([(0, 1), (0, 2)]))
+    assert "unreadable" == damaged[0]
+    assert "is not as it was written" in damaged[1]
+    assert "y" == whole
+    inspected.close()
+
+
+def test_a_value_may_be_too_large_to_be_shown(file: Path) -> None:
+    """Then its size is."""
+    with Past(file) as past:
+        encoded = past.encoded_by("a", 2)
+        assert isinstance(encoded, bytes)
+        assert '"y"' == value_node(past, encoded, most=2)
+        assert '["beyond",2]' == value_node(past, encoded, most=1)
+
+
 def test_large_values_are_sent_when_asked_for(tmp_path: Path) -> None:
     """Until then their size is told."""
     backpack = Backpack()
@@ -257,3 +282,21 @@ def test_large_values_are_sent_when_asked_for(tmp_path: Path) -> None:
     assert ["x" * 70_000] == json.loads(inspected.values([(0, 1)], whole=True))
     inspected.close()
     assert decode_foreign(backpack._engine.settings.codec.encode("x")) == "x"
+
+
+def test_an_archive_on_a_server_is_looked_at(url: str) -> None:
+    """As a file is; its password is not shown."""
+    with Backpack.open(url, "it") as backpack:
+        backpack.pack("a", (1, 2))
+        place = make_url(url)
+        if place.host or place.query:
+            place = place.set(password="not-to-be-shown")  # noqa: S106
+        inspected = Inspected(place.render_as_string(hide_password=False), "it")
+        index = inspected.index()
+        assert [["tuple", [1, 2]]] == json.loads(inspected.values([(0, 1)]))
+        assert 1 == inspected.moment()["head"]
+        backpack.pack("a", 3)
+        assert {"code": backpack.code, "head": 2} == inspected.moment()
+        inspected.close()
+    assert "not-to-be-shown" not in index.as_json()
+    assert ("***" in index.about["where"]) == (place.password is not None)

@@ -66,13 +66,13 @@ def inspect(
 def _serve(file: str, name: str | None, port: int, is_opened: bool) -> None:
     server, guarding = _module("server"), _module("guarding")
     inspected = Inspected(file, name)
-    inspected.check()
+    where = inspected.check()
     inspected.close()
     listening = server.bound(port)
     door = guarding.Door(listening.getsockname()[1])
 
     def begun() -> None:
-        emit(f"{line(file)} at {door.address}\nCtrl-C ends it.\n")
+        emit(f"{line(where)} at {door.address}\nCtrl-C ends it.\n")
         if is_opened:
             # Some browsers are waited for until they are closed.
             Thread(target=webbrowser.open, args=(door.address,), daemon=True).start()

@@ -82,16 +82,16 @@ class Inspected:
         with self._lock:
             self._let_go()
 
-    def check(self) -> None:
-        """See that there is what is to be inspected.
+    def check(self) -> str:
+        """See that there is what is to be inspected; return where, without a password.
 
         Raises:
             UnknownName: There is no such Backpack.
             ArchiveError: It cannot be read.
             CorruptError: It is damaged.
         """
-        with self._opened():
-            pass
+        with self._opened() as past:
+            return past.where.removeprefix("sqlite:///")
 
     def index(self) -> Index:
         """Return the index, as the file is at this moment.
