@@ -335,6 +335,12 @@ def test_what_is_hostile_stays_inert(opened: Callable[[str], Page], tmp_path: Pa
     harmless = page.script("return Object.getOwnPropertyNames(Object.prototype).includes('harmed')")
     assert harmless is False
     assert [] == page.complaints
+    # And if the page did take a text for markup, it would be refused.
+    refused = page.script(
+        "try { document.body.insertAdjacentHTML('beforeend', '<b>'); }"
+        "catch (error) { return error.name; }"
+    )
+    assert "TypeError" == refused
 
 
 def test_a_live_agent_goes_on(driver: Any, tmp_path: Path) -> None:
@@ -386,9 +392,13 @@ def test_the_modules_do_what_they_say(driver: Any, tmp_path: Path) -> None:
     with served(place) as door:
         Page(driver, door.address)
         columns = Columns(ask(door, "index").json)
-        states, changed, runs, differences = driver.execute_async_script(
+        count = len(columns.seqs)
+        jumps = [
+            [drawn.randrange(count), drawn.choice([0, drawn.randrange(count)])] for _ in "x" * 50
+        ]
+        states, changed, jumped, runs, differences = driver.execute_async_script(
             """
-            const [lists, pairs, done] = arguments;
+            const [lists, pairs, jumps, done] = arguments;
             (async () => {
               const base = location.href;
               const { Past } = await import(`${base}assets/past.js`);
@@ -402,6 +412,8 @@ def test_the_modules_do_what_they_say(driver: Any, tmp_path: Path) -> None:
                 places.map((place) => past.changedBetween(place - 1, place).map(
                   ({ key, before, after }) =>
                   [past.keys[key], before, after])),
+                jumps.map(([one, other]) => past.changedBetween(one, other).map(
+                  ({ key, before, after }) => [past.keys[key], before, after])),
                 lists.map(([before, after]) => runs(before, after)),
                 pairs.map(([before, after]) => plain(difference(before, after))),
               ]);
@@ -409,18 +421,19 @@ def test_the_modules_do_what_they_say(driver: Any, tmp_path: Path) -> None:
             """,
             lists,
             [[before, after] for before, after, _ in DIFFERENCES],
+            jumps,
         )
     expected = [columns.state(seq) for seq in columns.seqs]
     assert [[[key, *what] for key, what in state.items()] for state in expected] == states
-    before: dict[str, tuple[int, int, int]] = {}
-    for state, found in zip(expected, changed, strict=True):
+    steps = [[at - 1, at] for at in range(1, count)]
+    for (one, other), found in zip(steps + jumps, changed[1:] + jumped, strict=True):
+        before, after = expected[one], expected[other]
         differing = {
-            (key, before.get(key, (0, 0, -1))[2], state.get(key, (0, 0, -1))[2])
-            for key in before.keys() | state.keys()
-            if before.get(key) != state.get(key)
+            (key, before.get(key, (0, 0, -1))[2], after.get(key, (0, 0, -1))[2])
+            for key in before.keys() | after.keys()
+            if before.get(key) != after.get(key)
         }
         assert differing == set(map(tuple, found))
-        before = state
     for (old, fresh), found in zip(lists, runs, strict=True):
         made, end = [], 0
         for run in found:
@@ -575,6 +588,21 @@ def write_many(path: Path, count: int) -> None:
     settings = json.dumps({"max_history_size": 1024 * 1024})
     saved = Saved("many", "k3fq7x", class_name(MsgpackCodec), settings, commits, versions(), count)
     checkpoint.write(path, saved)
+
+
+def test_the_oldest_says_what_it_set(driver: Any, tmp_path: Path) -> None:
+    """Where the commit before was pruned, nobody knows what it changed."""
+    backpack = Backpack(max_history_size=6000)
+    for number in range(200):
+        backpack.pack("a", number)
+    backpack.save(tmp_path / "it")
+    export(str(tmp_path / "it"), tmp_path / "page.html")
+    page = Page(driver, (tmp_path / "page.html").as_uri())
+    page.do("key", "Home")
+    assert page.seq == backpack.history()[-1].seq > 1
+    assert "the oldest that is there: what it set" == page.text("#against")
+    assert "set" == page.script("return document.querySelector('#changes .sign').ariaLabel")
+    assert str(page.seq - 1) == page.text("#changes ins")
 
 
 def test_values_over_the_limit_are_told(driver: Any, tmp_path: Path) -> None:

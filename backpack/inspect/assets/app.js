@@ -102,9 +102,11 @@ async function show() {
 function display(to, changed) {
   const repeated = base >= 0 ? [] : past.changesOf(to).filter(({ kind }) => kind === 1);
   state.show(past, values, to, changed);
-  changes.show(past, values, changed, repeated.map(({ key }) => key));
-  const with_ = base >= 0 ? `against ${past.id(base)}` : "against the commit before";
-  byId("against").textContent = to === 0 && base < 0 ? "the first commit" : with_;
+  const isOldest = to === 0 && base < 0;
+  changes.show(past, values, changed, repeated.map(({ key }) => key), !(isOldest && past.isCut));
+  const first = past.isCut ? "the oldest that is there: what it set" : "the first commit";
+  const other = base >= 0 ? past.id(base) : "the commit before";
+  byId("against").textContent = isOldest ? first : `against ${other}`;
   byId("compare").textContent = base >= 0 ? "Let go" : "Compare from here";
 }
 
@@ -158,7 +160,10 @@ function offer(id, title, names, uses) {
 async function open() {
   const seq = place < 0 || place === past.length - 1 ? Infinity : past.seq[place];
   const held = base < 0 ? null : past.seq[base];
-  past = new Past(await source.index());
+  const slow = setTimeout(() => notice("Reading all commits …"), 300);
+  const index = await source.index().finally(() => clearTimeout(slow));
+  notice(null);
+  past = new Past(index);
   values = new Values(source, past);
   const { name } = past.about;
   document.title = plain(`${name} · Backpack`);

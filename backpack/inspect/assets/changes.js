@@ -8,7 +8,7 @@ import { isAbsent, kindOf, summary, told } from "./nodes.js";
 const MOST_KEYS = 40;
 const MOST_ENTRIES = 60;
 const MOST_LINES = 200;
-const SIGNS = { added: "+", removed: "−", changed: "~", same: "=" };
+const SIGNS = { set: "•", added: "+", removed: "−", changed: "~", same: "=" };
 
 /** The panel of changes. */
 export class Changes {
@@ -25,9 +25,9 @@ export class Changes {
     return changed.slice(0, MOST_KEYS).flatMap(({ before, after }) => [before, after]);
   }
 
-  /** Show what changed between two commits. */
-  show(past, values, changed, repeated) {
-    const items = changed.slice(0, MOST_KEYS).map((each) => this.#item(past, values, each));
+  /** Show what changed between two commits; or what one set, if what was before is not known. */
+  show(past, values, changed, repeated, isSince) {
+    const items = changed.slice(0, MOST_KEYS).map((each) => this.#item(past, values, each, isSince));
     for (const key of repeated) {
       items.push(this.#entry(past.keys[key], "same", "packed with the same value again", []));
     }
@@ -38,8 +38,8 @@ export class Changes {
     byId("changes").replaceChildren(element("ul", { class: "entries" }, items));
   }
 
-  #item(past, values, { key, before, after }) {
-    const kind = before < 0 ? "added" : after < 0 ? "removed" : "changed";
+  #item(past, values, { key, before, after }, isSince) {
+    const kind = !isSince ? "set" : before < 0 ? "added" : after < 0 ? "removed" : "changed";
     const [old, fresh] = [before, after].map((each) => (each < 0 ? null : past.sizeOf(each, key)));
     const sizes = [old, fresh].filter((each) => each !== null).map(bytes);
     return this.#entry(past.keys[key], kind, [...new Set(sizes)].join(" → "), this.#inside(values, kind, before, after));
@@ -60,7 +60,7 @@ export class Changes {
     if (old === undefined || fresh === undefined) return element("p", { class: "muted" }, "…");
     const large = [before, after].filter((each) => each >= 0 && kindOf(values.known(each)) === "large");
     if (large.length) return this.#fetch(values, large);
-    if (kind === "added") return element("p", {}, one("ins", fresh, 400));
+    if (kind === "added" || kind === "set") return element("p", {}, one("ins", fresh, 400));
     if (kind === "removed") return element("p", {}, one("del", old, 400));
     if (isAbsent(old) || isAbsent(fresh)) {
       return element("p", {}, one("del", old, 400), " → ", one("ins", fresh, 400));

@@ -135,11 +135,16 @@ export class Past {
     return found.sort((one, other) => born[one.version] - born[other.version]);
   }
 
+  /** Whether there were commits before the oldest that is there. */
+  get isCut() {
+    return this.length > 0 && this.seq[0] > 1;
+  }
+
   /** Return what differs between two commits: `{key, before, after}`, versions or -1. */
   changedBetween(one, other) {
-    const next = one === other - 1 || other === 0;
-    // A commit tells itself what it changed; of those between, nothing is there that could differ.
-    const isToldByItself = next && (other === 0 || this.seq[other] === this.seq[one] + 1);
+    // A commit tells itself what it changed since the one before, unless others were between.
+    const isNext = one === other - 1;
+    const isToldByItself = isNext && (other === 0 || this.seq[other] === this.seq[one] + 1);
     const keys = isToldByItself ? this.changesOf(other).map(({ key }) => key) : this.versions.key;
     const changed = [];
     for (const key of keys) {
