@@ -214,6 +214,11 @@ class Past:
         setters: dict[str, int] = self._log.setters_at(seq)
         return setters
 
+    def setter(self, key: str, seq: int) -> int | None:
+        """Return the number of the commit that set what stood under a key; None if nothing did."""
+        read = self._log.version_at(key, seq)
+        return None if read is None else int(read.seq)
+
     def encoded(self, key: str, seq: int) -> bytes | Unavailable:
         """Return the encoded bytes that stood under a key at a commit.
 

@@ -373,6 +373,21 @@ def test_of_many_keys_the_largest_are_told(run: Run, tmp_path: Path) -> None:
     assert 30 == len(json.loads(run("stats", tmp_path / "it", "--json")[1])["keys"])
 
 
+def test_letters_that_cannot_be_shown_are_escaped(tmp_path: Path) -> None:
+    """Where standard output knows only ASCII."""
+    backpack = Backpack()
+    backpack.pack("été", 1)
+    backpack.save(file := tmp_path / "it")
+    for command in ("stats", "log"):
+        done = subprocess.run(
+            [sys.executable, "-m", "backpack", command, str(file)],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        )
+        assert b"\\xe9t\\xe9" in done.stdout
+
+
 # --- what may go wrong -------------------------------------------------------------------------
 
 
@@ -689,11 +704,12 @@ def test_what_is_told_of_differences(run: Run, tmp_path: Path) -> None:
         {"dict": {"a": 1, "b": 2}, "long": "x" * 100, "text": "same\n" * 1100, "uuid": UUID(int=1)},
         {
             "dict": {"b": 2, "a": 1},
-            "long": "y" * 100,
+            "long": "y" * 200,
             "text": "same\n" * 1101,
             "uuid": UUID(int=1, is_safe=SafeUUID.safe),
         },
         {"text": "1\n2\n3", "dict": {"a": 1, "b": 2}},
+        {"long": "y" * 200 + " and more"},
     ]
     for state in states:
         with backpack.transaction(note="long " * 1000) as changes:
@@ -702,12 +718,14 @@ def test_what_is_told_of_differences(run: Run, tmp_path: Path) -> None:
     out = run("diff", file, 1, 2)[1]
     for said in (
         "    ~ dict: its keys are in another order\n      - ['a', 'b']\n      + ['b', 'a']\n",
-        f"    ~ long:\n      - '{'x' * 100}'\n      + '{'y' * 100}'\n",
-        "    ~ text:\n      - 'same\\nsame",
+        f"    ~ long:\n      - '{'x' * 100}'\n      + '{'y' * 200}'\n",
+        "    ~ text:\n      - ...'",
         "    ~ uuid:\n      - UUID('00000000-0000-0000-0000-000000000001') (they differ where this",
     ):
         assert said in out
     assert "dict" not in run("diff", file, 1, 3)[1]
+    _, out, _ = run("diff", file, 2, 4)
+    assert f"      - ...'{'y' * 40}'\n      + ...'{'y' * 40} and more'\n" in out
     assert "      ...\n" in run("show", file, 1)[1]
     with_end, without = Backpack(), "a\nb"
     for text in (without, "a\nb\n", "\n".join(map(str, range(200)))):

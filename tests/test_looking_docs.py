@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def test_every_command_in_the_document_prints_what_it_shows(
         assert 0 == caught.value.code
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no head")
 def test_a_log_can_be_read_by_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a shell."""
     monkeypatch.chdir(tmp_path)

@@ -137,6 +137,8 @@ def test_it_answers_as_the_backpack_does(place: str, program: list[Any]) -> None
                 assert alike(state[key], past.value(key, commit.seq))
             for text in (commit.id, f"{commit.seq}", f"HEAD~{back}", f"@{'^' * back}"):
                 assert commit == past.find(text).commit
+            for key in KEYS:
+                assert past.setters_at(commit.seq).get(key) == past.setter(key, commit.seq)
             for key in {*KEYS} - {*state}:
                 with pytest.raises(UnknownKey):
                     past.value(key, commit.seq)

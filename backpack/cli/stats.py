@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backpack.cli.terminal import emit_json, emit_rich
+from backpack.cli.terminal import emit_json, emit_rich, is_unicode
 from backpack.looking.statistics import Statistics, statistics_of
 from backpack.looking.words import cut, moment, printable, quoted_if_odd
 from backpack.past import Past
@@ -90,7 +90,7 @@ def _as_data(past: Past, found: Statistics) -> dict[str, Any]:
 
 def _rendered(past: Past, found: Statistics) -> RenderableType:
     parts: list[RenderableType] = [
-        Text(quoted_if_odd(past.name), style="bold"),
+        _text(quoted_if_odd(past.name), style="bold"),
         Text(),
         _pairs(_facts(found)),
     ]
@@ -143,10 +143,16 @@ def _settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield quoted_if_odd(name, _NAME), cut(printable(text))
 
 
+def _text(text: str, style: str = "") -> Text:
+    """Return a text of a file, escaped where standard output does not know its letters."""
+    known = text if is_unicode() else text.encode("ascii", "backslashreplace").decode()
+    return Text(known, style=style)
+
+
 def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, text in pairs:
-        table.add_row(Text(name), Text(text))
+        table.add_row(_text(name), _text(text))
     return table
 
 
@@ -163,7 +169,7 @@ def _keys(found: Statistics) -> Table:
     table = _table("key", "versions", "removed", "measured", "stored", "ratio")
     for each in islice(found.keys, _SHOWN):
         table.add_row(
-            Text(quoted_if_odd(each.key, _NAME)),
+            _text(quoted_if_odd(each.key, _NAME)),
             Text(f"{each.versions:,}"),
             Text(f"{each.removals:,}"),
             Text(format_size(each.measured)),
@@ -177,7 +183,7 @@ def _nodes(found: Statistics) -> Table:
     table = _table("node", "commits", "measured")
     for each in islice(found.nodes, _SHOWN):
         name = (
-            Text("nobody", style="dim") if each.by is None else Text(quoted_if_odd(each.by, _NAME))
+            Text("nobody", style="dim") if each.by is None else _text(quoted_if_odd(each.by, _NAME))
         )
         table.add_row(name, Text(f"{each.commits:,}"), Text(format_size(each.measured)))
     return table
@@ -187,7 +193,7 @@ def _largest(past: Past, found: Statistics) -> Table:
     table = _table("key", "commit", "size", "")
     for each in found.largest:
         table.add_row(
-            Text(quoted_if_odd(each.key, _NAME)),
+            _text(quoted_if_odd(each.key, _NAME)),
             Text(f"{each.seq}-{past.code}"),
             Text(format_size(each.size)),
             Text("left out" if each.is_left_out else ""),

@@ -23,6 +23,8 @@ __all__ = ["as_json_pieces", "summed_up", "told"]
 _SIGNS: Final = {"added": "+", "removed": "-"}
 _COLOURS: Final = {"added": "green", "removed": "red", "changed": "cyan"}
 _VALUE: Final = 300
+#: So much of what two long texts begin with is shown before they differ.
+_BEFORE: Final = 40
 #: Two values that are no longer stand on one line.
 _SHORT: Final = 60
 #: So many differences of a key, and lines of a text, a terminal is shown.
@@ -85,13 +87,28 @@ def _lines(each: Difference, paint: Callable[..., str], *, full: bool) -> Iterat
 
 def _texts(each: Difference) -> tuple[str, str]:
     """Return both values on one line each, with their types where these differ."""
-    texts = [one_line_of(value, Shortly(_VALUE), _VALUE) for value in (each.before, each.after)]
+    skipped = _alike(each.before, each.after)
+    texts = [
+        f"...{one_line_of(value[skipped:], Shortly(_VALUE), _VALUE)}"  # type: ignore[index]
+        if skipped
+        else one_line_of(value, Shortly(_VALUE), _VALUE)
+        for value in (each.before, each.after)
+    ]
     if each.kind == "type":
         kinds = [type(value).__name__ for value in (each.before, each.after)]
         texts = [f"{text} ({kind})" for text, kind in zip(texts, kinds, strict=True)]
     elif texts[0] == texts[1]:
         texts = [f"{text} (they differ where this does not show)" for text in texts]
     return texts[0], texts[1]
+
+
+def _alike(before: object, after: object) -> int:
+    """Return how much of two long texts is left out, as they begin alike; 0 for anything else."""
+    if type(before) is not str or type(after) is not str or len(before) + len(after) < _VALUE:
+        return 0
+    pairs = enumerate(zip(before, after, strict=False))
+    first = next((at for at, (one, other) in pairs if one != other), min(len(before), len(after)))
+    return max(0, first - _BEFORE)
 
 
 def _of_texts(each: Difference) -> Iterator[str] | None:
