@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from backpack.protocols import Archive
+    from backpack.recording import Recorder
     from backpack.records import Commit, Diff, Usage
     from backpack.snapshot import Snapshot
 
@@ -96,6 +97,10 @@ class AsyncBackpack:
     async def save(self, path: str | PathLike[str], /, *, archived: bool = False) -> None:
         """Write the whole Backpack to one file."""
         await self._run(lambda: self.sync.save(path, archived=archived))
+
+    async def record(self, path: str | PathLike[str], /, **options: Any) -> Recorder:
+        """Write a trace of what is done from here on; what is returned ends it."""
+        return await self._run(lambda: self.sync.record(path, **options))
 
     # --- the current state ---------------------------------------------------------------
 

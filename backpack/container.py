@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SizingPolicy,
         StoragePolicy,
     )
+    from backpack.recording import Recorder
     from backpack.records import Commit, Diff, Event, Usage
     from backpack.transaction import Transaction
 
@@ -545,9 +546,9 @@ class Backpack(MutableMapping[str, Any]):
             UnknownCommit: It is no commit of this Backpack.
         """
         engine = self._engine
-        with engine.lock:
-            engine.history.settle()
-            return Snapshot(engine.reader, engine.reader.open(commit))
+        known = engine.look_back(commit)
+        engine.tell_of_look(known[1])
+        return Snapshot(engine.reader, known)
 
     def diff(self, a: Commit | str, b: Commit | str | None = None) -> Diff:
         """Return what changed from one retained commit to another.
@@ -562,8 +563,12 @@ class Backpack(MutableMapping[str, Any]):
         """
         engine = self._engine
         with engine.lock:
-            engine.history.settle()
-            return diff(engine.reader, a, self._head_id() if b is None else b)
+            first = engine.look_back(a)[1]
+            second = engine.look_back(self._head_id() if b is None else b)[1]
+            found = diff(engine.reader, first, second)
+        engine.tell_of_look(first)
+        engine.tell_of_look(second)
+        return found
 
     def tag(self, commit: Commit | str, *tags: str) -> Commit:
         """Add tags to a retained commit; return its new record.
@@ -677,12 +682,43 @@ class Backpack(MutableMapping[str, Any]):
         """Call ``callback`` with every event from here on; return what ends that.
 
         Events are records: :class:`~backpack.records.Committed`,
-        :class:`~backpack.records.Pruned`, :class:`~backpack.records.Referenced`,
-        :class:`~backpack.records.Refused`. They tell of what has happened already; an exception
-        in the callback is logged and changes nothing. The callback runs in the thread that made
-        the change, which may hold the Backpack: it must not wait for another thread that uses it.
+        :class:`~backpack.records.LookedBack`, :class:`~backpack.records.Pruned`,
+        :class:`~backpack.records.Referenced`, :class:`~backpack.records.Refused`. They tell of
+        what has happened already; an exception in the callback is logged and changes nothing. The
+        callback runs in the thread that made the change, which may hold the Backpack: it must not
+        wait for another thread that uses it.
         """
         return self._engine.events.subscribe(callback)
+
+    def record(
+        self,
+        path: str | PathLike[str],
+        /,
+        *,
+        values: bool = True,
+        keys: bool = True,
+        replace: bool = False,
+    ) -> Recorder:
+        """Write a :doc:`trace </recording>` of what is done from here on, for ``backpack run``.
+
+        It begins with the state as it is. Recording never makes a change fail: what ends it, such
+        as a full disk, is logged, and kept as the recorder's ``error``.
+
+        Args:
+            path: The file; compressed if its name ends in ``.gz``.
+            values: Whether values and notes are written, or only how large they are.
+            keys: Whether keys, tags and ``by`` are written, or only numbers in their place.
+            replace: Whether a file that is there is replaced.
+
+        Returns:
+            What ends the recording: by ``close()``, or at the end of a ``with`` block.
+
+        Raises:
+            TraceError: The file cannot be written, or is there.
+        """
+        from backpack.recording import Recorder
+
+        return Recorder(self._engine, path, values=values, keys=keys, replace=replace)
 
     @property
     def code(self) -> str:
@@ -734,12 +770,14 @@ class Backpack(MutableMapping[str, Any]):
         self, commit: Commit | str, keys: tuple[str, ...] | None
     ) -> tuple[Commit, dict[str, Any]]:
         """Return a commit and the state at it, or at some of its keys, if that is whole."""
-        snapshot = self.snapshot(commit)
+        engine = self._engine
+        snapshot = Snapshot(engine.reader, engine.look_back(commit))
         if keys is None:
             state = snapshot.to_dict()
         else:
             self._check_known(keys, snapshot)
             state = {key: snapshot.unpack(key) for key in keys if key in snapshot}
+        engine.tell_of_look(snapshot.commit.seq)
         for value in state.values():
             if isinstance(value, Unavailable):
                 raise ValueUnavailable(value)

@@ -16,7 +16,7 @@ from attrs import define, evolve
 
 from backpack.codec.layout import class_name
 from backpack.commits import NOTHING
-from backpack.errors import ArchiveError, BudgetError, PolicyError, UnknownKey
+from backpack.errors import ArchiveError, BudgetError, CommitPruned, PolicyError, UnknownKey
 from backpack.events import Events
 from backpack.guard import Guard, name_of
 from backpack.history import Current, History
@@ -27,6 +27,7 @@ from backpack.records import (
     Change,
     Commit,
     Committed,
+    LookedBack,
     NewValue,
     Pruned,
     Reference,
@@ -45,6 +46,7 @@ from backpack.wording import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, KeysView, Mapping
 
+    from backpack.commits import Known
     from backpack.history import Held
     from backpack.labels import Labels
     from backpack.logged import Entered
@@ -204,6 +206,8 @@ class Engine:
             except (ArchiveError, BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error, tuple(staged))])
                 raise
+            if self.events.witnesses:
+                self.events.see_commit(commit, staged)
             events += _references(commit, steps)
             if self.events:
                 events.append(Committed(commit))
@@ -289,6 +293,35 @@ class Engine:
         if events:
             self.events.emit(events)
         return commit
+
+    def look_back(self, which: Commit | str) -> Known:
+        """Return what is known of a commit whose state somebody asks for.
+
+        Whoever reads it tells the subscribers when done, by :meth:`tell_of_look`: what they do
+        then breaks no reading.
+
+        Raises:
+            CommitPruned: It existed; history gave it up. The subscribers are told.
+            UnknownCommit: It never was a commit of this Backpack.
+            ArchiveError: It is archived, and the archive cannot be read.
+        """
+        try:
+            with self.lock:
+                self.history.settle()
+                known = self.reader.open(which)
+                if self.events.witnesses:
+                    self.events.see_look(known[1])
+        except CommitPruned:
+            seq = self.reader.number(which)
+            self.events.see_look(seq)
+            self.tell_of_look(seq, answered=False)
+            raise
+        return known
+
+    def tell_of_look(self, seq: int, *, answered: bool = True) -> None:
+        """Tell the subscribers that somebody looked back at the commit with this number."""
+        if self.events:
+            self.events.tell_look(LookedBack(f"{seq}-{self.code}", answered))
 
     def _apply(self, proposal: Proposal) -> list[Event]:
         """Make room for a proposal and apply it; return what was given up for it."""

@@ -9,19 +9,42 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from threading import get_ident
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
 from backpack.guard import name_of
-from backpack.records import Committed, Pruned, Referenced, Refused
+from backpack.records import Committed, LookedBack, Pruned, Referenced, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from backpack.records import Event
+    from backpack.engine import Staged
+    from backpack.records import Commit, Event
 
-__all__ = ["Events", "log"]
+__all__ = ["Events", "Witness", "log"]
+
+
+class Witness(Protocol):
+    """Who has to know everything in order, with the values; unlike a subscriber, part of the house.
+
+    It is told while the Backpack is locked, so in the order in which things happen. It must not
+    raise, nor wait for whoever needs the lock.
+    """
+
+    def committed(self, commit: Commit, values: Mapping[str, bytes | None], /) -> None:
+        """A commit was made.
+
+        Args:
+            commit: The commit.
+            values: The encoded value of each key it changed or packed again; None for a removal.
+        """
+        ...
+
+    def looked_back(self, seq: int, /) -> None:
+        """Somebody asked for the state as of the commit with this number, retained or not."""
+        ...
 
 
 def log(level: str, event: str, **fields: object) -> None:
@@ -44,10 +67,16 @@ class _Subscription:
 
 
 class Events:
-    """The subscribers of one Backpack."""
+    """The subscribers of one Backpack, and its witnesses.
+
+    Attributes:
+        witnesses: Those who have to know everything in order.
+    """
 
     def __init__(self) -> None:
+        self.witnesses: tuple[Witness, ...] = ()
         self._callbacks: tuple[_Subscription, ...] = ()
+        self._telling: set[int] = set()
 
     def __bool__(self) -> bool:
         """Whether anybody listens."""
@@ -77,6 +106,34 @@ class Events:
                 except Exception:
                     log("exception", "subscriber_failed", subscriber=name_of(each.callback))
 
+    def tell_look(self, look: LookedBack) -> None:
+        """Hand a look-back to the subscribers, unless it is one of theirs.
+
+        One that looks back when told of a look-back would be told of that, and so on.
+        """
+        thread = get_ident()
+        if thread in self._telling:
+            return
+        try:
+            self._telling.add(thread)
+            self.emit([look])
+        finally:
+            self._telling.discard(thread)
+
+    def see_look(self, seq: int) -> None:
+        """Have the witnesses see a look-back, at the commit with this number."""
+        for witness in self.witnesses:
+            witness.looked_back(seq)
+
+    def see_commit(self, commit: Commit, staged: Mapping[str, Staged | None]) -> None:
+        """Have the witnesses see a commit, made of staged values."""
+        values: dict[str, bytes | None] = {}
+        for change in commit.changes:
+            value = staged[change.key]
+            values[change.key] = None if value is None else value.encoded
+        for witness in self.witnesses:
+            witness.committed(commit, values)
+
 
 def _log_event(event: Event) -> None:
     match event:
@@ -101,5 +158,5 @@ def _log_event(event: Event) -> None:
             )
         case Refused():
             log("warning", "refused", keys=event.keys, error=str(event.error))
-        case Committed():
+        case Committed() | LookedBack():
             pass

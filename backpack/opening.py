@@ -123,15 +123,12 @@ def restore_from(
         archive = config.strategies.archive
         backpack = _empty(cls, config, clock, source, archive)
         engine = backpack._engine
-        if archive is None:
-            engine.restore(source, done)
-        else:
-            log = engine.begin(found.name, source.settings, checkpoints.all_of(source))
-            try:
-                engine.restore(log, done)
-            except BaseException:
-                log.close()
-                raise
+        # Where it does not fit, nothing is to be left behind in the archive.
+        engine.restore(source, done)
+        if archive is not None:
+            retained = set(engine.history.commits.seqs)
+            entered = checkpoints.all_of(source, retained=retained)
+            engine.begin(found.name, source.settings, entered)
     if progress is not None:
         progress(found.versions, found.versions)
     return backpack

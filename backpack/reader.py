@@ -61,7 +61,7 @@ class Reader:
             CommitPruned: It existed; history gave it up.
             UnknownCommit: It never was a commit of this Backpack.
         """
-        seq = self._number(commit)
+        seq = self.number(commit)
         index = self.history.commits.find(seq)
         if index is None:
             raise self._missing(seq)
@@ -74,7 +74,7 @@ class Reader:
             UnknownCommit: It is no commit id of this Backpack.
             ArchiveError: The archive cannot be read.
         """
-        seq = self._number(commit)
+        seq = self.number(commit)
         if self.log is None or not self.is_archived(seq):
             return None
         return self.log.commit_at(seq)
@@ -184,7 +184,7 @@ class Reader:
             return unavailable(key, version)
         return self.decode(key, version) if isinstance(version, bytes) else None
 
-    def _number(self, commit: Commit | str) -> int:
+    def number(self, commit: Commit | str) -> int:
         """Return the number of the commit a caller means.
 
         Raises:

@@ -19,6 +19,7 @@ __all__ = [
     "Event",
     "HeldVersion",
     "KeyUsage",
+    "LookedBack",
     "NewValue",
     "PruneRequest",
     "Pruned",
@@ -355,6 +356,19 @@ class Committed:
 
 
 @frozen
+class LookedBack:
+    """Somebody asked for the state as of a commit: a snapshot, a diff, a rollback or a fork.
+
+    Attributes:
+        commit: The id of the commit.
+        answered: Whether it was there; False if history had given it up.
+    """
+
+    commit: str
+    answered: bool
+
+
+@frozen
 class Pruned:
     """Commits were given up to make room.
 
@@ -397,4 +411,4 @@ class Refused:
     keys: tuple[str, ...] = ()
 
 
-Event: TypeAlias = Committed | Pruned | Referenced | Refused
+Event: TypeAlias = Committed | LookedBack | Pruned | Referenced | Refused

@@ -7,13 +7,14 @@ import marshal
 from array import array
 from collections.abc import Iterable
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field, frozen
 
 from backpack.errors import BackpackError, CommitPruned, CorruptError
+from backpack.labels import check_labels
+from backpack.operations import Append, Change, Look, Operation, Pack, Remove, Several
 from backpack.records import Pruned, Referenced, Unavailable, Usage
-from backpack.trace import Append, Look, Operation, Pack, Remove
 from backpack.wording import shown
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ __all__ = ["LookBack", "Replay", "Samples", "commit_id", "fingerprint", "replay"
 
 # The oldest format has no back references, so its bytes depend on nothing but the value.
 _MARSHAL_VERSION = 2
+
+#: In place of a value: there shall be none.
+_GONE: Final = object()
 
 
 @frozen
@@ -60,7 +64,7 @@ class Replay:
         usage: What the Backpack took at the end.
         history_over_time: ``(commits made, bytes of history)``, oldest first, 240 at most; each
             is the most history took since the one before.
-        pack_ns: How long each pack took, in nanoseconds.
+        pack_ns: How long each pack, or commit of several changes, took, in nanoseconds.
         snapshot_ns: How long each look took, from opening the snapshot to the whole state.
         seconds: How long it all took.
         error: What ended it before the end of the trace, if something did.
@@ -229,32 +233,34 @@ class _Run:
     def do(self, operation: Operation) -> None:
         """Do one operation, and look at the budget after it."""
         match operation:
-            case Pack(key=key, value=value, by=by):
-                self._pack(key, value, by)
-            case Append(key=key, item=item, by=by):
-                items = self.backpack.unpack(key)
-                if not isinstance(items, list):
-                    raise CorruptError(
-                        f"{shown(key)} was packed as a list and reads back as a "
-                        f"{type(items).__name__}; is the codec exact?"
-                    )
-                items.append(item)
-                self._pack(key, items, by)
-            case Remove(key=key, by=by):
-                self.backpack.remove(key, by=by)
-                self.commits += 1
             case Look():
                 self._look(operation)
+            case _:
+                self._commit(operation)
         self.operations += 1
         usage = self.backpack.memory_usage()
         self.over_budget += usage.history_bytes > usage.budget_bytes
         if not isinstance(operation, Look):
             self.samples.add(self.commits, usage.history_bytes)
 
-    def _pack(self, key: str, value: object, by: str | None) -> None:
-        start = perf_counter_ns()
-        self.backpack.pack(key, value, by=by)
-        self.pack_ns.append(perf_counter_ns() - start)
+    def _commit(self, operation: Change | Several) -> None:
+        labels: dict[str, Any] = {
+            "by": operation.by,
+            "tags": operation.tags,
+            "note": operation.note,
+        }
+        if isinstance(operation, Remove):
+            self.backpack.remove(operation.key, **labels)
+        elif isinstance(operation, Several):
+            values = [(each.key, _value(each, self.backpack)) for each in operation.changes]
+            start = perf_counter_ns()
+            _commit_several(self.backpack, values, labels)
+            self.pack_ns.append(perf_counter_ns() - start)
+        else:
+            value = _value(operation, self.backpack)
+            start = perf_counter_ns()
+            self.backpack.pack(operation.key, value, **labels)
+            self.pack_ns.append(perf_counter_ns() - start)
         self.commits += 1
 
     def _look(self, operation: Look) -> None:
@@ -278,3 +284,35 @@ class _Run:
                 unavailable=tuple(missing.values()),
             )
         )
+
+
+def _value(change: Change, backpack: Backpack) -> object:
+    """Return what a change shall make of its key; ``_GONE`` if it removes it."""
+    match change:
+        case Pack(value=value):
+            return value
+        case Append(key=key, item=item):
+            items = backpack.unpack(key)
+            if not isinstance(items, list):
+                raise CorruptError(
+                    f"{shown(key)} was packed as a list and reads back as a "
+                    f"{type(items).__name__}; is the codec exact?"
+                )
+            return [*items, item]
+    return _GONE
+
+
+def _commit_several(
+    backpack: Backpack, values: list[tuple[str, object]], labels: dict[str, Any]
+) -> None:
+    """Make one commit of several changes, or of none."""
+    if not values:
+        # Users make such commits by a rollback to where they are, but with a note of its own.
+        backpack._engine.commit({}, check_labels(**labels))
+        return
+    with backpack.transaction(**labels) as transaction:
+        for key, value in values:
+            if value is _GONE:
+                transaction.remove(key)
+            else:
+                transaction.pack(key, value)

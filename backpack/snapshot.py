@@ -123,12 +123,11 @@ class Snapshot(Mapping[str, Any]):
         return UnknownKey(f"there was no key {key!r:.60} at commit {self.commit.id}")
 
 
-def diff(reader: Reader, a: Commit | str, b: Commit | str) -> Diff:
-    """Compare the states at two commits; the caller holds the lock.
+def diff(reader: Reader, first: int, second: int) -> Diff:
+    """Compare the states at two commits, by their numbers; the caller holds the lock.
 
     O(keys log versions), and a decode for every value that differs.
     """
-    first, second = reader.open(a)[1], reader.open(b)[1]
     added, removed, changed = {}, {}, {}
     for key in dict.fromkeys((*reader.keys_at(first), *reader.keys_at(second))):
         if reader.is_one_version(key, first, second):

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import define, field, frozen
 
 from backpack.errors import BackpackError, CommitPruned
+from backpack.operations import Append, Change, Look, Operation, Pack, Several, changes_of
 from backpack.records import NewValue, Reference, SizedValue, Unavailable
 from backpack.replay import LookBack, Replay, commit_id, fingerprint, state_digest
-from backpack.trace import Append, Look, Operation, Pack, Remove
 from backpack.wording import one_line, shown
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def verify(
     """Compare what a Backpack says with what the trace says.
 
     Compared are the states of the retained commits (value for value, type for type, with their
-    keys and their ``by``), what look-backs returned during the replay, the current state, and
-    that pruned commits answer so. A value may be missing only where the reference policy leaves
+    keys, ``by``, tags and notes), what look-backs returned during the replay, the current state,
+    and that pruned commits answer so. A value may be missing only where the reference policy leaves
     it out and a later commit superseded it.
 
     Args:
@@ -233,26 +233,30 @@ class _Check:
     values_unavailable: int = 0
     pruned: int = 0
 
-    def step(self, operation: Pack | Append | Remove) -> None:
+    def step(self, operation: Change | Several) -> None:
         """Apply the next commit of the trace, and compare what was said of it."""
         self.made += 1
-        before = self.state.pop(operation.key, None)
+        for change in changes_of(operation):
+            self._change(change)
+        if (commit := self.chosen.get(self.made)) is not None:
+            self._check_commit(commit, operation)
+        for look_back in self.look_backs.pop(self.made, ()):
+            self._check_look_back(look_back)
+
+    def _change(self, change: Change) -> None:
+        before = self.state.pop(change.key, None)
         previous = () if before is None else (before.value,)
         after: _Version | None = None
-        match operation:
+        match change:
             case Pack(value=value):
                 after = _Version(value, previous)
             case Append(item=item):
                 items = before.value if before is not None else None
                 after = _Version([*items, item] if isinstance(items, list) else None, previous)
         if after is not None:
-            self.state[operation.key] = after
+            self.state[change.key] = after
         if before is not None and before.waiting:
             self._supersede(before, after)
-        if (commit := self.chosen.get(self.made)) is not None:
-            self._check_commit(commit, operation)
-        for look_back in self.look_backs.pop(self.made, ()):
-            self._check_look_back(look_back)
 
     def finish(self, history: Sequence[Commit]) -> None:
         """Check what can be checked only at the end."""
@@ -268,11 +272,13 @@ class _Check:
             self._note("history", f"lacks the newest commit, {self.made}")
         self._check_pruned(set(numbers))
 
-    def _check_commit(self, commit: Commit, operation: Pack | Append | Remove) -> None:
+    def _check_commit(self, commit: Commit, operation: Change | Several) -> None:
         subject = f"commit {commit.id}"
         self.compared += 1
-        if commit.keys != (operation.key,) or commit.by != operation.by:
-            self._note(subject, "its keys or its 'by' are not what the trace says")
+        keys = tuple(change.key for change in changes_of(operation))
+        labels = (operation.by, tuple(sorted(set(operation.tags))), operation.note)
+        if commit.keys != keys or (commit.by, commit.tags, commit.note) != labels:
+            self._note(subject, "its keys, its 'by', tags or note are not what the trace says")
         try:
             state = self.backpack.snapshot(commit).to_dict()
         except BackpackError as error:

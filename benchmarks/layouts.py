@@ -20,9 +20,10 @@ from time import perf_counter
 from attrs import frozen
 
 from backpack.codec import MsgpackCodec
+from backpack.operations import Append, Look, Pack, Remove, changes_of
 from backpack.policies.frames import FRAME, compress, decompress
 from backpack.policies.patches import apply, make_patch, stretches
-from backpack.trace import Append, Pack, Remove, read_trace
+from backpack.trace import read_trace
 
 LEVEL = 2
 READS = 300
@@ -148,8 +149,14 @@ def traced(path: str) -> Iterator[list[bytes]]:
     codec = MsgpackCodec()
     state: dict[str, object] = {}
     texts: defaultdict[str, list[bytes]] = defaultdict(list)
-    for operation in read_trace(path):
-        match operation:
+    changes = (
+        change
+        for operation in read_trace(path)
+        if not isinstance(operation, Look)
+        for change in changes_of(operation)
+    )
+    for change in changes:
+        match change:
             case Pack(key=key, value=value):
                 state[key] = value
             case Append(key=key, item=item):
@@ -159,9 +166,7 @@ def traced(path: str) -> Iterator[list[bytes]]:
                 del state[key]
                 yield texts.pop(key)
                 continue
-            case _:
-                continue
-        texts[operation.key].append(codec.encode(state[operation.key]))
+        texts[change.key].append(codec.encode(state[change.key]))
     yield from texts.values()
 
 

@@ -552,9 +552,9 @@ OPERATIONS: Final = {
     "restore: into an archive": Operation(
         ready_to_restore,
         restore,
-        "connect, BEGIN, COMMIT, disconnect, connect, BEGIN, "
+        "connect, BEGIN, COMMIT, disconnect, connect, BEGIN, <settle>, "
         "<make>, lock, BEGIN, INSERT packs, INSERT commits, INSERT versions, "
-        "UPDATE packs head, COMMIT, BEGIN, COMMIT, <settle>, disconnect",
+        "UPDATE packs head, COMMIT, disconnect",
         durable=("UPDATE packs head", "COMMIT"),
         subject="file in archive",
         begun=False,

@@ -128,7 +128,7 @@ def test_every_law_holds_with_an_archive(name: str) -> None:
     run(machine, 1)
 
 
-def run(machine: type[BackpackMachine], fewer: int = 7) -> None:
+def run(machine: type[BackpackMachine], fewer: int = 5) -> None:
     """Run a machine under the profile in force; the default one takes fewer examples."""
     profile = settings()
     examples = fewer if profile.derandomize else profile.max_examples

@@ -28,17 +28,17 @@ from backpack.spec.laws import LAWS, laws_of
 #: What one of each axis passes through, the others do too.
 untraced = pytest.mark.no_cover
 
-TestOldest = policy_suite(Oldest, seed=0, examples=4)
-TestLeastAccessed = untraced(policy_suite(LeastAccessed, seed=0, examples=4))
-TestThinning = untraced(policy_suite(Thinning, seed=0, examples=4))
-TestKeepTagged = untraced(policy_suite(KeepTagged, seed=0, examples=4))
-TestKeepAll = untraced(policy_suite(KeepAll, seed=0, examples=4))
-TestEncodedSize = untraced(policy_suite(EncodedSize, seed=0, examples=4))
-TestDeepSize = policy_suite(DeepSize, seed=0, examples=4)
-TestStub = untraced(policy_suite(lambda: Stub(2000), seed=0, examples=4))
-TestPreview = policy_suite(lambda: Preview(2000), seed=0, examples=4)
-TestFull = untraced(policy_suite(Full, seed=0, examples=4))
-TestCompressed = policy_suite(Compressed, seed=0, examples=4)
+TestOldest = policy_suite(Oldest, seed=0, examples=3)
+TestLeastAccessed = untraced(policy_suite(LeastAccessed, seed=0, examples=3))
+TestThinning = untraced(policy_suite(Thinning, seed=0, examples=3))
+TestKeepTagged = untraced(policy_suite(KeepTagged, seed=0, examples=3))
+TestKeepAll = untraced(policy_suite(KeepAll, seed=0, examples=3))
+TestEncodedSize = untraced(policy_suite(EncodedSize, seed=0, examples=3))
+TestDeepSize = policy_suite(DeepSize, seed=0, examples=3)
+TestStub = untraced(policy_suite(lambda: Stub(2000), seed=0, examples=3))
+TestPreview = policy_suite(lambda: Preview(2000), seed=0, examples=3)
+TestFull = untraced(policy_suite(Full, seed=0, examples=3))
+TestCompressed = policy_suite(Compressed, seed=0, examples=3)
 
 MODULE = """
 from backpack import PruneRequest

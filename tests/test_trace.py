@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backpack.errors import TraceError
-from backpack.trace import Append, Look, Operation, Pack, Remove, read_trace
+from backpack.operations import Append, Look, Operation, Pack, Remove, Several
+from backpack.trace import read_trace
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 AIRLINE = Path(__file__).resolve().parents[2] / "shared" / "data" / "airline-agent.jsonl.gz"
@@ -39,7 +40,7 @@ def traces(draw: st.DrawFn) -> list[dict[str, Any]]:
     commits = 0
     for _ in range(draw(st.integers(1, 12))):
         lists = [key for key, value in state.items() if isinstance(value, list)]
-        choices = ["pack", *(["remove"] if state else []), *(["append"] if lists else [])]
+        choices = ["pack", *(["remove"] if state else []), *(["append", "commit"] if lists else [])]
         match draw(st.sampled_from([*choices, *(["snapshot"] if commits else [])])):
             case "pack":
                 key = draw(st.sampled_from(sorted(state)) | names if state else names)
@@ -51,11 +52,23 @@ def traces(draw: st.DrawFn) -> list[dict[str, Any]]:
                 key = draw(st.sampled_from(sorted(state)))
                 del state[key]
                 line = {"op": "remove", "key": key}
+            case "commit":
+                changes: list[dict[str, Any]] = []
+                line = {"op": "commit", "changes": changes}
+                if draw(st.booleans()):
+                    gone, grown = draw(st.sampled_from(sorted(state))), draw(st.sampled_from(lists))
+                    changes.append({"op": "append", "key": grown, "item": None})
+                    if gone != grown:
+                        changes.append({"op": "remove", "key": gone})
+                        del state[gone]
+                    changes.append({"op": "pack", "key": f"{gone}+", "value": 1})
+                    state[f"{gone}+"] = 1
             case _:
                 lines.append({"op": "snapshot", "back": draw(st.integers(0, commits - 1))})
                 continue
         commits += 1
-        lines.append(draw(st.sampled_from([line, line | {"by": "node"}, line | {"by": None}])))
+        labels = {"by": "node"}, {"by": None}, {"tags": ["b", "a"]}, {"note": ""}
+        lines.append(line | draw(st.sampled_from([{}, *labels])))
     return lines
 
 
@@ -73,9 +86,12 @@ def as_line(operation: Operation) -> dict[str, Any]:
             line = {"op": "append", "key": operation.key, "item": operation.item}
         case Remove():
             line = {"op": "remove", "key": operation.key}
+        case Several():
+            line = {"op": "commit", "changes": [as_line(each) for each in operation.changes]}
         case Look():
             return {"op": "snapshot", "back": operation.back}
-    return line if operation.by is None else line | {"by": operation.by}
+    labels = {"by": operation.by, "tags": list(operation.tags) or None, "note": operation.note}
+    return line | {name: label for name, label in labels.items() if label is not None}
 
 
 def read_until_error(path: Path, **options: Any) -> tuple[list[Operation], TraceError | None]:
@@ -169,12 +185,12 @@ BROKEN: list[tuple[str, bytes | dict[str, Any] | list[Any], str]] = [
     (
         "unknown op",
         {"op": "pakc", "key": "a"},
-        "there is no operation 'pakc'; expected is one of pack, append, remove, snapshot; did you",
+        "there is no operation 'pakc'; expected is one of pack, append, remove, commit, snaps",
     ),
     (
         "unknown op, nothing near",
         {"op": "zzz\x1b[2J"},
-        r"there is no operation 'zzz\x1b[2J'; expected is one of pack, append, remove, snapshot",
+        r"there is no operation 'zzz\x1b[2J'; expected is one of pack, append, remove, commit, ",
     ),
     (
         "missing",
@@ -184,7 +200,7 @@ BROKEN: list[tuple[str, bytes | dict[str, Any] | list[Any], str]] = [
     (
         "extra",
         {"op": "pack", "key": "a", "valeu": 1},
-        "pack has no field 'valeu'; its fields are key, value, by; did you mean 'value'?",
+        "pack has no field 'valeu'; its fields are key, value, by, tags, note; did you mean",
     ),
     (
         "key type",
@@ -225,6 +241,92 @@ BROKEN: list[tuple[str, bytes | dict[str, Any] | list[Any], str]] = [
         "append to 'plan', which holds an object; append needs a list",
     ),
     ("remove nothing", {"op": "remove", "key": "x"}, "remove 'x', which does not exist here"),
+    ("tags type", PACK | {"tags": "x"}, "pack.tags is a string; a list of strings is expected"),
+    ("tag type", PACK | {"tags": ["x", 1]}, "pack.tags[1] is a number; a string is expected"),
+    ("empty tag", PACK | {"tags": [""]}, "pack.tags[0] is an empty string; a name is expected"),
+    ("note type", PACK | {"note": 1}, "pack.note is a number; a string is expected"),
+    ("value and size", PACK | {"size": 9}, "pack has a value and its size; either of them is"),
+    (
+        "new without size",
+        {"op": "pack", "key": "a", "new": 9},
+        "pack lacks its field 'size'; its fields are key, by, tags, note, size, new",
+    ),
+    (
+        "size type",
+        {"op": "pack", "key": "a", "size": "9"},
+        "pack.size is a string; a number of bytes is expected",
+    ),
+    (
+        "size negative",
+        {"op": "pack", "key": "a", "size": -1},
+        "pack.size is -1; 0 to 268,435,456 bytes are expected",
+    ),
+    (
+        "size too large",
+        {"op": "pack", "key": "a", "size": 2**28 + 1},
+        "pack.size is 268435457; 0 to 268,435,456 bytes are expected",
+    ),
+    (
+        "new type",
+        {"op": "pack", "key": "a", "size": 9, "new": 1.5},
+        "pack.new is a number; a number of bytes is expected",
+    ),
+    (
+        "more new than there is",
+        {"op": "pack", "key": "a", "size": 9, "new": 10},
+        "pack.new is 10; 0 to 9 bytes are expected",
+    ),
+    (
+        "changes type",
+        {"op": "commit", "changes": {"op": "pack"}},
+        "commit.changes is an object; a list of operations is expected",
+    ),
+    ("no changes", {"op": "commit"}, "commit lacks its field 'changes'; its fields are changes, b"),
+    (
+        "change type",
+        {"op": "commit", "changes": [7]},
+        "commit.changes[0] is a number; an object with the field 'op' is expected",
+    ),
+    (
+        "change without op",
+        {"op": "commit", "changes": [{"key": "a"}]},
+        "commit.changes[0]: there is no field 'op'; it says what to do: pack, append, remove",
+    ),
+    (
+        "change op type",
+        {"op": "commit", "changes": [{"op": None}]},
+        "commit.changes[0]: op is null; expected is one of pack, append, remove",
+    ),
+    (
+        "look in a commit",
+        {"op": "commit", "changes": [{"op": "snapshot", "back": 0}]},
+        "commit.changes[0]: there is no operation 'snapshot'; expected is one of pack, append, re",
+    ),
+    (
+        "by in a change",
+        {"op": "commit", "changes": [{"op": "remove", "key": "plan", "by": "x"}]},
+        "commit.changes[0]: remove has no field 'by'; its fields are key",
+    ),
+    (
+        "change lacks",
+        {"op": "commit", "changes": [{"op": "append", "key": "notes"}]},
+        "commit.changes[0]: append lacks its field 'item'; its fields are key, item",
+    ),
+    (
+        "change key",
+        {"op": "commit", "changes": [{"op": "remove", "key": ""}]},
+        "commit.changes[0]: remove.key is an empty string; a name is expected",
+    ),
+    (
+        "key twice",
+        {"op": "commit", "changes": [{"op": "remove", "key": "plan"}] * 2},
+        "commit.changes[1]: 'plan' is changed already; a commit changes it once",
+    ),
+    (
+        "change of nothing",
+        {"op": "commit", "changes": [{"op": "remove", "key": "x"}]},
+        "remove 'x', which does not exist here; a pack must come first",
+    ),
     ("no UTF-8", b'{"op": "\xff"}\n', "byte 9 is no UTF-8; a trace is JSON Lines in UTF-8"),
     ("UTF-16", '{"op": "pack"}\n'.encode("utf-16"), "byte 1 is no UTF-8"),
     ("deep", b"[" * 100_000 + b"\n", "the JSON is nested too deeply to be read"),
@@ -422,7 +524,7 @@ def test_the_example_in_the_docs_is_a_trace(tmp_path: Path) -> None:
 
     operations = list(read_trace(path))
 
-    assert {Pack, Append, Remove, Look} == {type(operation) for operation in operations}
+    assert {Pack, Append, Remove, Several, Look} == {type(operation) for operation in operations}
 
 
 @pytest.mark.skipif(not AIRLINE.exists(), reason="the airline trace is not here")
@@ -432,3 +534,41 @@ def test_the_airline_trace_is_read() -> None:
 
     looks = sum(isinstance(operation, Look) for operation in operations)
     assert (7_072, 287) == (len(operations) - looks, looks)
+
+
+def test_made_up_values_are_the_same_in_every_reading(tmp_path: Path) -> None:
+    """They are as large as the trace says, and share with the one before what is not new."""
+    path = tmp_path / "run.jsonl"
+    sized = {"op": "pack", "key": "a", "size": 1_000}
+    grown = {"op": "commit", "changes": [sized | {"size": 1_100, "new": 100}]}
+    path.write_bytes(
+        written(
+            [sized, grown, sized | {"new": 0}, {"op": "remove", "key": "a"}, sized | {"new": 0}]
+        )
+    )
+
+    operations = list(read_trace(path))
+
+    assert operations == list(read_trace(path))
+    first, several, last, _, again = operations
+    assert isinstance(first, Pack)
+    assert isinstance(several, Several)
+    assert isinstance(last, Pack)
+    assert isinstance(again, Pack)
+    (second,) = several.changes
+    assert isinstance(second, Pack)
+    assert str(second.value).startswith(str(first.value))
+    assert str(second.value).endswith(str(last.value))
+    assert [997, 1_097, 997] == [len(str(each.value)) for each in (first, second, last)]
+    assert again.value != last.value
+
+
+def test_nothing_is_appended_to_a_made_up_value(tmp_path: Path) -> None:
+    """It is no list."""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(
+        written([{"op": "pack", "key": "a", "size": 9}, {"op": "append", "key": "a", "item": 1}])
+    )
+
+    with pytest.raises(TraceError, match=":2: append to 'a', which holds a string; append needs"):
+        list(read_trace(path))

@@ -363,7 +363,15 @@ def _history(change: Callable[[list[Commit]], list[Commit]]) -> Verification:
         (lambda commits: commits[:-1], "can be read, but history does not list it"),
         (
             lambda commits: [evolve(commit, by="nobody") for commit in commits[:1]] + commits[1:],
-            "its keys or its 'by' are not what the trace says",
+            "its keys, its 'by', tags or note are not what the trace says",
+        ),
+        (
+            lambda commits: [evolve(commit, tags=("x",)) for commit in commits[:1]] + commits[1:],
+            "its keys, its 'by', tags or note are not what the trace says",
+        ),
+        (
+            lambda commits: [evolve(commit, note="") for commit in commits[:1]] + commits[1:],
+            "its keys, its 'by', tags or note are not what the trace says",
         ),
     ],
 )

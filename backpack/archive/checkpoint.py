@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from sqlalchemy import URL, insert, select
 
 from backpack.archive.database import Database, parsed
@@ -187,10 +187,25 @@ def unpack(
     return found
 
 
-def all_of(source: LogReader, count: int = 0, progress: Progress | None = None) -> Entered:
-    """Return all that is in a log, to be entered into another."""
-    versions = _counted(logged_again(source), count, progress)
-    return Entered(list(source.commits(newest_first=False)), versions)
+def all_of(
+    source: LogReader,
+    count: int = 0,
+    progress: Progress | None = None,
+    *,
+    retained: Collection[int] | None = None,
+) -> Entered:
+    """Return all that is in a log, to be entered into another.
+
+    Args:
+        source: The log.
+        count: How many versions there are, for the progress.
+        progress: Told how many are done.
+        retained: The numbers of the commits that are retained; those that were if left out.
+    """
+    commits = list(source.commits(newest_first=False))
+    if retained is not None:
+        commits = [evolve(each, retained=each.commit.seq in retained) for each in commits]
+    return Entered(commits, _counted(logged_again(source), count, progress))
 
 
 def verify(

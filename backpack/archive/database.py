@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from backpack.archive.files import check_file
 from backpack.archive.server import connect_arguments
 from backpack.archive.sqlite import connected, expected, give_back, in_use, objects
-from backpack.archive.tables import ABOUT, COMMITS, SCHEMA, TABLES, VERSIONS
+from backpack.archive.tables import ABOUT, COMMITS, ROW_BYTES, SCHEMA, TABLES, VERSIONS
 from backpack.archive.trouble import told
 from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
 from backpack.unicode import is_unicode
@@ -38,8 +38,6 @@ _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 #: What an SQLite file of Backpack has in its header: "Back".
 _APPLICATION: Final = 0x4261636B
-#: So many bytes of a row on a server are besides what a commit changed, or a version's data.
-_ROW: Final = 200
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
 #: Seconds in which a server lets go of the lock of a session that has ended.
@@ -236,7 +234,7 @@ class Database:
         return sum(
             connection.scalar(
                 select(
-                    func.coalesce(func.sum(func.pg_column_size(data)) + _ROW * func.count(), 0)
+                    func.coalesce(func.sum(func.pg_column_size(data)) + ROW_BYTES * func.count(), 0)
                 ).where(table.c.name == name)
             )
             for table, data in ((COMMITS, COMMITS.c.changes), (VERSIONS, VERSIONS.c.data))

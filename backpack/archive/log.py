@@ -23,7 +23,7 @@ from backpack.archive.rows import (
     pack_row,
 )
 from backpack.archive.sweep import Sweeper
-from backpack.archive.tables import COMMITS, PACKS, VERSIONS
+from backpack.archive.tables import COMMITS, PACKS, ROW_BYTES, VERSIONS
 from backpack.errors import ArchiveError, CorruptError, StaleWriter
 from backpack.events import log as tell
 from backpack.wording import shown
@@ -63,8 +63,7 @@ _INSERT_COMMITS: Final = insert(COMMITS)
 _INSERT_VERSIONS: Final = insert(VERSIONS)
 
 
-#: So many bytes are taken by a row, besides what it holds.
-_ROW: Final = 200
+#: What keeps everything.
 _ALL: Final = Retention()
 
 
@@ -119,7 +118,7 @@ class Log(LogReader):
         for rows in _portions(self._ends.rows(connection, entered.versions)):
             connection.execute(_INSERT_VERSIONS, rows)
             written += len(rows)
-            self._sweeper.grow(sum(len(each["data"] or b"") + _ROW for each in rows))
+            self._sweeper.grow(sum(len(each["data"] or b"") + ROW_BYTES for each in rows))
         head = entered.commits[-1].commit.seq if commits else self.head
         self._move(connection, head, commits, retained, written)
         if entered.pruned:

@@ -24,10 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["ABOUT", "COMMITS", "PACKS", "SCHEMA", "TABLES", "VERSIONS"]
+__all__ = ["ABOUT", "COMMITS", "PACKS", "ROW_BYTES", "SCHEMA", "TABLES", "VERSIONS"]
 
 #: The version of the schema. A newer one is refused; there is no older one yet.
 SCHEMA: Final = 1
+
+#: So many bytes of a row, about, are besides what a commit changed, or a version's data.
+ROW_BYTES: Final = 200
 
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 

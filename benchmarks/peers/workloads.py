@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from backpack.codec import MsgpackCodec
-from backpack.trace import Append, Pack, Remove, read_trace
+from backpack.operations import Append, Look, Pack, Remove, changes_of
+from backpack.trace import read_trace
 from peers.records import Shape
 
 __all__ = ["WORKLOADS", "Step", "Text", "Workload", "shape_of_trace", "steps_of"]
@@ -109,10 +110,16 @@ def small(steps: int) -> Iterator[Step]:
 
 
 def traced(path: str) -> Iterator[Step]:
-    """Yield what a trace packs and appends; a removal becomes None, for not every store has it."""
+    """Yield what a trace packs and appends, key by key; a removal becomes None: not all have it."""
     lists: dict[str, list[Any]] = {}
-    for operation in read_trace(path):
-        match operation:
+    changes = (
+        change
+        for operation in read_trace(path)
+        if not isinstance(operation, Look)
+        for change in changes_of(operation)
+    )
+    for change in changes:
+        match change:
             case Pack(key=key, value=value):
                 if isinstance(value, list):
                     lists[key] = value

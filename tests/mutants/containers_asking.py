@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from backpack import budget, engine, events, guard, plan, reader, relief, snapshot, store
+from backpack import budget, container, engine, events, guard, plan, reader, relief, store
 from mutants.broken_container import BrokenContainer
 from mutants.rewriting import rewriting, together
 
@@ -142,10 +142,10 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
     "a diff counts as no access": BrokenContainer(
         "Q1",
         rewriting(
-            snapshot,
+            container.Backpack,
             "diff",
-            "reader.open(a)[1], reader.open(b)[1]",
-            "(reader.history.commits.seqs[reader.find(each)] for each in (a, b))",
+            "engine.look_back(a)[1]",
+            "engine.history.commits.seqs[engine.reader.find(a)]",
         ),
     ),
     "a tag counts as an access": BrokenContainer(

@@ -221,7 +221,7 @@ BROKEN_READINGS: Final[dict[str, BrokenContainer]] = {
         "P2", rewriting(reader.Reader, "_missing", "if seq > made:", "if True:")
     ),
     "the ids of other Backpacks are known": BrokenContainer(
-        "P2", rewriting(reader.Reader, "_number", "if code != self.code:", "if False:")
+        "P2", rewriting(reader.Reader, "number", "if code != self.code:", "if False:")
     ),
     "a dead view tells its length": BrokenContainer(
         "P2",

@@ -236,11 +236,12 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     "a diff of anything with itself is empty": BrokenContainer(
         "P2",
         rewriting(
-            snapshot,
+            container.Backpack,
             "diff",
-            "    first, second = reader.open",
-            "    if a == b:\n        return Diff(added={}, removed={}, changed={})\n"
-            "    first, second = reader.open",
+            "first = engine.look_back",
+            "if a == b:\n            from backpack import Diff\n"
+            "            return Diff(added={}, removed={}, changed={})\n"
+            "        first = engine.look_back",
         ),
     ),
     # Transaction: "What the transaction has read or changed must be as it was then"
