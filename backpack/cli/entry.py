@@ -14,6 +14,7 @@ from backpack.cli.check import check
 from backpack.cli.convert import convert
 from backpack.cli.diff import diff
 from backpack.cli.files import restore, save, verify_file
+from backpack.cli.inspect import inspect
 from backpack.cli.log import log
 from backpack.cli.presets import presets
 from backpack.cli.run import run
@@ -69,11 +70,15 @@ def command(context: click.Context) -> None:
     Replay a recorded run with 'backpack run', or make one of a log with 'backpack convert'; choose
     a preset with 'backpack presets'; check a policy of your own with 'backpack check'; move a
     Backpack with 'backpack save' and 'backpack restore'; look back at one in a file with 'backpack
-    log', 'show', 'diff' and 'stats'.
+    log', 'show', 'diff' and 'stats', or in a browser with 'backpack inspect'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
-for _each in (run, convert, presets, check, save, restore, verify_file, log, show, diff, stats):
+_COMMANDS = (
+    *(run, convert, presets, check, save, restore, verify_file),
+    *(log, show, diff, stats, inspect),
+)
+for _each in _COMMANDS:
     command.add_command(_each)
