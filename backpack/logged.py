@@ -18,6 +18,7 @@ __all__ = [
     "LoggedVersion",
     "Read",
     "Saved",
+    "Version",
     "is_left_out",
     "logged_again",
 ]
@@ -129,6 +130,30 @@ class Saved:
     commits: Sequence[LoggedCommit]
     versions: Iterable[LoggedVersion]
     count: int
+
+
+@frozen
+class Version:
+    """A version in a file, without its value.
+
+    Attributes:
+        key: Whose value.
+        seq: The number of the commit that set it.
+        size: Bytes, as the sizing policy measured it; 0 of a superseded one in a checkpoint, where
+            its commit tells.
+        stored: Bytes it takes in the file: as what it differs in from the version before.
+        is_removal: Whether the key was removed.
+        is_left_out: Whether history left the value out.
+        born: Where the key stands among others: those that were there before have less.
+    """
+
+    key: str
+    seq: int
+    size: int
+    stored: int
+    is_removal: bool
+    is_left_out: bool
+    born: int = 0
 
 
 def is_left_out(reference: Reference | None) -> bool:

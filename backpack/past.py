@@ -7,14 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from attrs import frozen
-
 from backpack.codec import MsgpackCodec
 from backpack.codec.foreign import decode_foreign
 from backpack.codec.layout import class_name
 from backpack.errors import ArchiveError, CommitPruned, CorruptError, UnknownCommit, UnknownKey
 from backpack.ids import parse_id
-from backpack.logged import is_left_out
+from backpack.logged import Version, is_left_out
 from backpack.opening import archives
 from backpack.reader import unavailable
 from backpack.wording import nearest, shown
@@ -35,28 +33,6 @@ _SAFE_CODEC: Final = class_name(MsgpackCodec)
 _HEAD: Final = re.compile(r"(HEAD|@)(~([0-9]{0,18})|\^*)?", re.ASCII)
 
 
-@frozen
-class Version:
-    """A version in a file, without its value.
-
-    Attributes:
-        key: Whose value.
-        seq: The number of the commit that set it.
-        size: Bytes, as the sizing policy measured it; 0 of a superseded one in a checkpoint, where
-            its commit tells.
-        stored: Bytes it takes in the file: as what it differs in from the version before.
-        is_removal: Whether the key was removed.
-        is_left_out: Whether history left the value out.
-    """
-
-    key: str
-    seq: int
-    size: int
-    stored: int
-    is_removal: bool
-    is_left_out: bool
-
-
 class Past:
     """One Backpack in a checkpoint or an archive, as it is at this moment, to be looked back at.
 
@@ -75,6 +51,7 @@ class Past:
 
     Attributes:
         place: Where it is, as it was given.
+        where: Where it is, as a URL without a password.
         name: What the Backpack is called there.
         code: What the ids of its commits end with.
         codec: The name of the class of the codec that wrote its values.
@@ -98,6 +75,7 @@ class Past:
         found = checkpoints.look_into(place, name)
         self._log = checkpoints.opened(place, found)
         self.place = place
+        self.where: str = self._log.database.name
         self.name: str = self._log.name
         self.code: str = self._log.code
         self.codec: str = self._log.codec
@@ -254,10 +232,17 @@ class Past:
             near = nearest(key, self.keys_at(seq))
             meant = "" if near is None else f"; did you mean {shown(near)}?"
             raise UnknownKey(f"there was no key {shown(key)} at commit {seq}-{self.code}{meant}")
-        is_old = is_left_out(read.reference) and archives().glance.is_superseded(
-            self._log, key, read.seq
-        )
-        return _encoded(read, is_superseded=is_old)
+        return self._told(read)
+
+    def encoded_by(self, key: str, seq: int) -> bytes | Unavailable | None:
+        """Return the encoded bytes that a commit set; None if it set none, or they are gone.
+
+        Raises:
+            ArchiveError: They cannot be read.
+            CorruptError: They are missing, or not as they were written.
+        """
+        read = self._log.version_at(key, seq)
+        return None if read is None or read.seq != seq else self._told(read)
 
     def value(self, key: str, seq: int) -> object:
         """Return what stood under a key at a commit, or an ``Unavailable`` that history left out.
@@ -315,6 +300,7 @@ class Past:
                 is_removal=row["form"] == forms.REMOVED,
                 is_left_out=row["form"] == forms.LEFT_OUT
                 or (is_superseded and glance.is_left_out_if_superseded(row)),
+                born=row["born"],
             )
 
     def values(
@@ -325,15 +311,32 @@ class Past:
         Args:
             progress: Told how many are done.
         """
+        for key, seq, encoded in self.all_encoded(progress=progress):
+            yield key, seq, self.decoded(encoded)
+
+    def all_encoded(
+        self, *, progress: Callable[[int], object] | None = None
+    ) -> Iterator[tuple[str, int, bytes | Unavailable]]:
+        """Iterate over what :meth:`values` does, as encoded bytes.
+
+        Args:
+            progress: Told how many are done.
+        """
         for number, (read, following) in enumerate(_with_next(self._log.versions(0))):
             if progress is not None:
                 progress(number)
             if read.encoded is not None or read.reference is not None:
                 is_superseded = following is not None and following.key == read.key
-                encoded = _encoded(read, is_superseded=is_superseded)
-                yield read.key, read.seq, self.decoded(encoded)
+                yield read.key, read.seq, _encoded(read, is_superseded=is_superseded)
 
     # --- helpers -------------------------------------------------------------------------
+
+    def _told(self, read: Read) -> bytes | Unavailable:
+        """Return the bytes of a version, or what stands for them by now."""
+        is_old = is_left_out(read.reference) and archives().glance.is_superseded(
+            self._log, read.key, read.seq
+        )
+        return _encoded(read, is_superseded=is_old)
 
     def _numbered(self, seq: int) -> LoggedCommit:
         logged = self._log.commit_at(seq) if seq else None

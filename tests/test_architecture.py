@@ -29,7 +29,7 @@ LAYERS = [
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "synthetic", "operations", "trace", "trace_file", "json_form"},
     {"opening", "past", "replay", "verify", "report", "recording", "converting"},
-    {"compare", "looking"},
+    {"compare", "inspect", "looking"},
     {"cli"},
     {"__main__"},
 ]

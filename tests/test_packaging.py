@@ -37,7 +37,8 @@ def expected() -> set[str]:
         inside = [path for path in top.glob("*/*.py") if not path.parent.is_symlink()]
         for path in [*top.glob("*.py"), *inside, *top.glob("*.yaml")]:
             names.add(f"{prefix}/{path.relative_to(top).as_posix()}")
-    return names
+    assets = (ROOT / "backpack" / "inspect" / "assets").iterdir()
+    return names | {f"backpack/inspect/assets/{path.name}" for path in assets}
 
 
 def test_the_wheel_holds_every_module_preset_and_marker(built: Path) -> None:

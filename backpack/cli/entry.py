@@ -15,6 +15,7 @@ from backpack.cli.compare import compare_command
 from backpack.cli.convert import convert
 from backpack.cli.diff import diff
 from backpack.cli.files import restore, save, verify_file
+from backpack.cli.inspect import inspect
 from backpack.cli.log import log
 from backpack.cli.presets import presets
 from backpack.cli.run import run
@@ -70,15 +71,16 @@ def command(context: click.Context) -> None:
     Replay a recorded run with 'backpack run', or make one of a log with 'backpack convert'; choose
     a preset with 'backpack presets', and see with 'backpack compare' what each buys; check a policy
     of your own with 'backpack check'; move a Backpack with 'backpack save' and 'backpack restore';
-    look back at one in a file with 'backpack log', 'show', 'diff' and 'stats'.
+    look back at one in a file with 'backpack log', 'show', 'diff' and 'stats', or in a browser with
+    'backpack inspect'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
-for _each in (
-    *(run, compare_command, convert, presets, check),
-    *(save, restore, verify_file),
-    *(log, show, diff, stats),
-):
+_COMMANDS = (
+    *(run, compare_command, convert, presets, check, save, restore, verify_file),
+    *(log, show, diff, stats, inspect),
+)
+for _each in _COMMANDS:
     command.add_command(_each)
