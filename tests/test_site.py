@@ -57,7 +57,8 @@ def test_nothing_is_asked_for_from_elsewhere(settings: dict[str, Any]) -> None:
     assert settings["theme"]["font"] is False
     assert not [each for each in leaves(settings) if "//" in each]
     for path in (*SITE.glob("*.js"), *SITE.glob("*.css"), *(DOCS / "images").glob("*.svg")):
-        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        # Namespaces are names, and nobody loads them.
+        text = re.sub(r"http://www\.w3\.org/[\w/]+", "", path.read_text(encoding="utf-8"))
         assert not re.search(r"https?:|url\((?!#)|@import", text), path.name
 
 

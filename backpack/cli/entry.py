@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from backpack.cli.check import check
+from backpack.cli.compare import compare_command
 from backpack.cli.convert import convert
 from backpack.cli.diff import diff
 from backpack.cli.files import restore, save, verify_file
@@ -68,16 +69,17 @@ def command(context: click.Context) -> None:
     """Keep an agent's state whole, and its history inside a byte budget.
 
     Replay a recorded run with 'backpack run', or make one of a log with 'backpack convert'; choose
-    a preset with 'backpack presets'; check a policy of your own with 'backpack check'; move a
-    Backpack with 'backpack save' and 'backpack restore'; look back at one in a file with 'backpack
-    log', 'show', 'diff' and 'stats', or in a browser with 'backpack inspect'.
+    a preset with 'backpack presets', and see with 'backpack compare' what each buys; check a policy
+    of your own with 'backpack check'; move a Backpack with 'backpack save' and 'backpack restore';
+    look back at one in a file with 'backpack log', 'show', 'diff' and 'stats', or in a browser with
+    'backpack inspect'.
     """
     if context.invoked_subcommand is None:
         emit(f"{context.get_help()}\n")
 
 
 _COMMANDS = (
-    *(run, convert, presets, check, save, restore, verify_file),
+    *(run, compare_command, convert, presets, check, save, restore, verify_file),
     *(log, show, diff, stats, inspect),
 )
 for _each in _COMMANDS:
