@@ -221,12 +221,9 @@ def test_imports_run_as_drawn() -> None:
 def test_the_usage_is_that_of_the_command() -> None:
     """Every command is there with every option it has, and no other."""
     usage = "\n".join(told_by("docs/command-line.md", "test_the_usage_is_that_of_the_command"))
-    shown = {
-        name: set(re.findall(r"--[a-z-]+", rest))
-        for name, rest in re.findall(
-            r"^backpack ([a-z][a-z-]*)(.*(?:\n +.*)*)", usage, re.MULTILINE
-        )
-    }
+    shown: dict[str, set[str]] = {}
+    for name, rest in re.findall(r"^backpack ([a-z][a-z-]*)(.*(?:\n +.*)*)", usage, re.MULTILINE):
+        shown.setdefault(name, set()).update(re.findall(r"--[a-z-]+", rest))
     options = {
         name: {
             option
