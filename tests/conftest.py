@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from commands import Run, runner
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 from servers import server_of_its_own
@@ -64,6 +65,12 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs the command ``backpack``, and tells what came of it."""
+    return runner(capsys)
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Ran, Run
 
-from backpack import cli
 from backpack.cli import run as run_command
 from backpack.config import preset_names
 from backpack.replay import Replay
@@ -30,32 +29,10 @@ def junk(request):
     return ["no such commit"]
 '''
 
-Backpack = Callable[..., "Ran"]
-
-
-class Ran:
-    """What one run of the command came to."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        """The output, as JSON."""
-        return json.loads(self.out)
-
 
 @pytest.fixture
-def backpack(capsys: pytest.CaptureFixture[str]) -> Backpack:
+def backpack(run: Run) -> Run:
     """Run the command in this process."""
-
-    def run(*arguments: object) -> Ran:
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
-        assert isinstance(caught.value.code, int)
-        out, err = capsys.readouterr()
-        return Ran(caught.value.code, out, err)
-
     return run
 
 
@@ -96,7 +73,7 @@ def in_a_process(*arguments: object, **environment: str) -> Ran:
 # --- backpack run ------------------------------------------------------------------------------
 
 
-def test_without_a_trace_the_demo_is_replayed(backpack: Backpack) -> None:
+def test_without_a_trace_the_demo_is_replayed(backpack: Run) -> None:
     """The shipped trace is replayed whole and verified, and the report shows it."""
     ran = backpack("run")
 
@@ -108,7 +85,7 @@ def test_without_a_trace_the_demo_is_replayed(backpack: Backpack) -> None:
     assert not any(line.endswith(" ") for line in ran.out.splitlines())
 
 
-def test_a_trace_is_replayed_and_reported_for_programs(backpack: Backpack, trace: Path) -> None:
+def test_a_trace_is_replayed_and_reported_for_programs(backpack: Run, trace: Path) -> None:
     """With --json, the only output is one JSON object."""
     ran = backpack("run", trace, "--json")
 
@@ -122,7 +99,7 @@ def test_a_trace_is_replayed_and_reported_for_programs(backpack: Backpack, trace
     )
 
 
-def test_a_preset_and_a_budget_can_be_chosen(backpack: Backpack, trace: Path) -> None:
+def test_a_preset_and_a_budget_can_be_chosen(backpack: Run, trace: Path) -> None:
     """--preset and --budget decide; the history stays inside, and what was pruned is told."""
     ran = backpack("run", trace, "--json", "--preset", "high-frequency", "--budget", "16 KiB")
 
@@ -136,7 +113,7 @@ def test_a_preset_and_a_budget_can_be_chosen(backpack: Backpack, trace: Path) ->
     assert ran.json["verified"] == ran.json["retained"]
 
 
-def test_a_configuration_can_be_chosen(backpack: Backpack, trace: Path, tmp_path: Path) -> None:
+def test_a_configuration_can_be_chosen(backpack: Run, trace: Path, tmp_path: Path) -> None:
     """--config reads a file; the report names it."""
     config = tmp_path / "agent.yaml"
     config.write_text("max_history_size: 1 MiB\n")
@@ -149,7 +126,7 @@ def test_a_configuration_can_be_chosen(backpack: Backpack, trace: Path, tmp_path
 
 @pytest.mark.parametrize(("limit", "verified"), [(0, 0), (1, 1), (7, 7), (1_000, 40)])
 def test_so_many_commits_are_verified(
-    backpack: Backpack, trace: Path, limit: int, verified: int
+    backpack: Run, trace: Path, limit: int, verified: int
 ) -> None:
     """--verify N compares N retained commits, or all there are."""
     ran = backpack("run", trace, "--json", "--verify", limit)
@@ -159,7 +136,7 @@ def test_so_many_commits_are_verified(
 
 @pytest.mark.skipif(not AIRLINE.exists(), reason="the airline trace is not here")
 @pytest.mark.parametrize("preset", preset_names())
-def test_a_real_agent_is_replayed_exactly(backpack: Backpack, preset: str) -> None:
+def test_a_real_agent_is_replayed_exactly(backpack: Run, preset: str) -> None:
     """Every preset keeps all of a long real run, exactly, in 8 MiB."""
     ran = backpack("run", AIRLINE, "--preset", preset, "--json", "--verify", 200)
 
@@ -171,7 +148,7 @@ def test_a_real_agent_is_replayed_exactly(backpack: Backpack, preset: str) -> No
 # --- what goes wrong ---------------------------------------------------------------------------
 
 
-def test_a_broken_line_keeps_what_came_before(backpack: Backpack, trace: Path) -> None:
+def test_a_broken_line_keeps_what_came_before(backpack: Run, trace: Path) -> None:
     """The report covers the lines before; the error names the line; the exit code is 2."""
     trace.write_text(trace.read_text() + "no JSON\n")
 
@@ -186,7 +163,7 @@ def test_a_broken_line_keeps_what_came_before(backpack: Backpack, trace: Path) -
     )
 
 
-def test_a_broken_line_is_told_to_programs(backpack: Backpack, trace: Path) -> None:
+def test_a_broken_line_is_told_to_programs(backpack: Run, trace: Path) -> None:
     """With --json, the error is a field of the report, and still one line on stderr."""
     trace.write_bytes(gzip.compress(trace.read_bytes())[:-9])
 
@@ -199,7 +176,7 @@ def test_a_broken_line_is_told_to_programs(backpack: Backpack, trace: Path) -> N
     assert 0 == ran.json["wrong"]
 
 
-def test_a_missing_trace_is_one_line(backpack: Backpack, trace: Path) -> None:
+def test_a_missing_trace_is_one_line(backpack: Run, trace: Path) -> None:
     """Where nothing was replayed there is no report, only the error with the nearest name."""
     ran = backpack("run", trace.with_name("run.json"))
 
@@ -210,7 +187,7 @@ def test_a_missing_trace_is_one_line(backpack: Backpack, trace: Path) -> None:
     )
 
 
-def test_a_missing_trace_is_a_report_for_programs(backpack: Backpack, tmp_path: Path) -> None:
+def test_a_missing_trace_is_a_report_for_programs(backpack: Run, tmp_path: Path) -> None:
     """A program gets its JSON whatever happens."""
     ran = backpack("run", tmp_path / "none.jsonl", "--json")
 
@@ -218,7 +195,7 @@ def test_a_missing_trace_is_a_report_for_programs(backpack: Backpack, tmp_path: 
     assert ran.json["error"].endswith("none.jsonl: there is no such file")
 
 
-def test_a_refusal_ends_with_three(backpack: Backpack, trace: Path, small: Path) -> None:
+def test_a_refusal_ends_with_three(backpack: Run, trace: Path, small: Path) -> None:
     """A full history that may not be pruned: budget, need and help are told, the rest is exact."""
     ran = backpack("run", trace, "--config", small)
 
@@ -236,7 +213,7 @@ def test_a_refusal_ends_with_three(backpack: Backpack, trace: Path, small: Path)
 
 
 def test_a_failing_policy_ends_with_three(
-    backpack: Backpack,
+    backpack: Run,
     trace: Path,
     small: Path,
     tmp_path: Path,
@@ -256,7 +233,7 @@ def test_a_failing_policy_ends_with_three(
     assert f"backpack: {small}:3: pruning.use: " in refused.err
 
 
-def test_an_unpackable_value_names_the_line(backpack: Backpack, tmp_path: Path) -> None:
+def test_an_unpackable_value_names_the_line(backpack: Run, tmp_path: Path) -> None:
     """What the trace may say but the Backpack cannot keep is bad input."""
     path = tmp_path / "deep.jsonl"
     deep = "[" * 900 + "]" * 900
@@ -285,7 +262,7 @@ def test_an_unpackable_value_names_the_line(backpack: Backpack, tmp_path: Path) 
     ],
 )
 def test_a_wrong_command_line_is_one_line(
-    backpack: Backpack, arguments: list[str], message: str
+    backpack: Run, arguments: list[str], message: str
 ) -> None:
     """Usage and configuration: one line, exit code 2, nothing on stdout."""
     ran = backpack(*arguments)
@@ -296,7 +273,7 @@ def test_a_wrong_command_line_is_one_line(
     assert message in ran.err
 
 
-def test_a_wrong_configuration_is_told_to_programs(backpack: Backpack, trace: Path) -> None:
+def test_a_wrong_configuration_is_told_to_programs(backpack: Run, trace: Path) -> None:
     """With --json there is an object with the error, even where there is no report."""
     ran = backpack("run", trace, "--preset", "x", "--json")
 
@@ -305,7 +282,7 @@ def test_a_wrong_configuration_is_told_to_programs(backpack: Backpack, trace: Pa
     assert f"backpack: {ran.json['error']}\n" == ran.err
 
 
-def test_keys_cannot_steer_the_terminal(backpack: Backpack, tmp_path: Path) -> None:
+def test_keys_cannot_steer_the_terminal(backpack: Run, tmp_path: Path) -> None:
     """Control characters and markup of a trace are shown, not obeyed; so are those of its name."""
     path = tmp_path / "[red]\x1b[2J.jsonl"
     path.write_text(
@@ -322,7 +299,7 @@ def test_keys_cannot_steer_the_terminal(backpack: Backpack, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("broken", ["wrong", "over budget"])
 def test_a_wrong_answer_ends_with_one(
-    backpack: Backpack, trace: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+    backpack: Run, trace: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     """Neither a wrong answer nor an exceeded budget passes."""
 
@@ -347,7 +324,7 @@ def test_a_wrong_answer_ends_with_one(
 
 
 def test_an_interruption_is_quiet(
-    backpack: Backpack, trace: Path, monkeypatch: pytest.MonkeyPatch
+    backpack: Run, trace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C ends with 130, without a report and without a traceback."""
 
@@ -364,7 +341,7 @@ def test_an_interruption_is_quiet(
 
 
 def test_progress_is_shown_on_a_terminal_only(
-    backpack: Backpack, trace: Path, monkeypatch: pytest.MonkeyPatch
+    backpack: Run, trace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bars go to stderr; the report stays clean."""
     trace.write_text(trace.read_text() * 3)
@@ -407,7 +384,7 @@ def test_a_reader_that_leaves_is_no_error(trace: Path) -> None:
 # --- the rest ----------------------------------------------------------------------------------
 
 
-def test_presets_are_listed(backpack: Backpack) -> None:
+def test_presets_are_listed(backpack: Run) -> None:
     """Every preset with its budget and what it is for."""
     ran = backpack("presets")
 
@@ -417,7 +394,7 @@ def test_presets_are_listed(backpack: Backpack) -> None:
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
-def test_a_preset_is_explained(backpack: Backpack) -> None:
+def test_a_preset_is_explained(backpack: Run) -> None:
     """Its settings as they can be written, and how to use it."""
     ran = backpack("presets", "long-running")
 
@@ -432,7 +409,7 @@ def test_a_preset_is_explained(backpack: Backpack) -> None:
         assert part in ran.out
 
 
-def test_presets_are_told_to_programs(backpack: Backpack) -> None:
+def test_presets_are_told_to_programs(backpack: Run) -> None:
     """A list of all of them, or the one that was asked for, with the same fields."""
     (default,) = (each for each in backpack("presets", "--json").json if each["name"] == "default")
 
@@ -443,7 +420,7 @@ def test_presets_are_told_to_programs(backpack: Backpack) -> None:
     )
 
 
-def test_help_and_version(backpack: Backpack) -> None:
+def test_help_and_version(backpack: Run) -> None:
     """Alone, the command helps; so does --help; --version tells the version."""
     assert (0, backpack("--help").out) == (backpack().code, backpack().out)
     assert "Exit codes:\n    0    nothing was wrong" in backpack("run", "--help").out

@@ -7,33 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
+from commands import Run
 
 from backpack import Backpack
 from backpack.cli import inspect as command
-from backpack.cli import main
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs the command, and gives its exit code and what it printed."""
-
-    def run(*arguments: Any) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(["inspect", *map(str, arguments)])
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
@@ -49,10 +31,10 @@ def file(tmp_path: Path) -> Path:
 def test_a_page_is_exported(run: Run, file: Path, tmp_path: Path) -> None:
     """And it is told what is in it, and what is not."""
     out = tmp_path / "page.html"
-    code, text, error = run(file, "--export", out)
+    code, text, error = run("inspect", file, "--export", out)
     assert (0, "") == (code, error)
     assert re.fullmatch(rf"\w+: 2 commits, 2 values written to {out} \([\d.]+ KiB\)\n", text)
-    code, text, error = run(file, "--export", out, "--limit", "50 B")
+    code, text, error = run("inspect", file, "--export", out, "--limit", "50 B")
     assert text.endswith("; 1 values over the limit are left out\n")
 
 
@@ -66,7 +48,7 @@ def test_options_that_do_not_fit_are_told(run: Run, file: Path, tmp_path: Path) 
         (["--export", out, "--limit", "x"], "--limit: 'x' is not a size"),
         (["--port", "0"], "invalid value for '--port': 0 is not in the range 1<=x<=65535"),
     ):
-        code, text, error = run(file, *arguments)
+        code, text, error = run("inspect", file, *arguments)
         assert (2, "") == (code, text)
         assert message in error
         assert 1 == error.count("\n")
@@ -78,7 +60,7 @@ def test_a_file_that_is_none_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no archive, but more than a byte")
     for bad in (tmp_path / "missing", tmp_path / "text", tmp_path):
         for arguments in (["--no-open"], ["--export", tmp_path / "page.html"]):
-            code, text, error = run(bad, *arguments)
+            code, text, error = run("inspect", bad, *arguments)
             assert (2, "") == (code, text)
             assert error.startswith("backpack: ")
             assert 1 == error.count("\n")
@@ -91,21 +73,21 @@ def test_what_is_missing_is_told(
     for name in ("server", "guarding"):
         monkeypatch.delitem(sys.modules, f"backpack.inspect.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    code, text, error = run(file)
+    code, text, error = run("inspect", file)
     assert (2, "") == (code, text)
     assert (
         "backpack: a page is served with the package uvicorn; "
         'pip install "backpack-memory[inspect]" brings it. --export needs no more than there is\n'
         == error
     )
-    assert 0 == run(file, "--export", tmp_path / "page.html")[0]
+    assert 0 == run("inspect", file, "--export", tmp_path / "page.html")[0]
 
 
 def test_a_port_in_use_is_told(run: Run, file: Path) -> None:
     """With exit code 2."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        code, _, error = run(file, "--port", port, "--no-open")
+        code, _, error = run("inspect", file, "--port", port, "--no-open")
     assert 2 == code
     assert f"backpack: --port: port {port} of 127.0.0.1 is in use; choose another" in error
 
@@ -119,11 +101,11 @@ def test_a_browser_is_opened(run: Run, file: Path, monkeypatch: pytest.MonkeyPat
         """End the server as soon as it has begun."""
 
     monkeypatch.setattr("uvicorn.Server.main_loop", at_once)
-    code, text, _ = run(file)
+    code, text, _ = run("inspect", file)
     assert (0, 1) == (code, len(opened))
     assert f"{file} at {opened[0]}\nCtrl-C ends it.\n" == text
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{12}/\?token=[\w-]{43}", opened[0])
-    run(file, "--no-open")
+    run("inspect", file, "--no-open")
     assert 1 == len(opened)
     assert "inspect" in command.__name__
 

@@ -18,13 +18,11 @@ from typing import Any
 from uuid import UUID, SafeUUID
 
 import pytest
+from commands import Run
 
 from backpack import Backpack, UnsafePickleCodec
 from backpack.archive import SqlArchive
-from backpack.cli import main
 from backpack.policies import Stub
-
-Run = Callable[..., tuple[int, str, str]]
 
 #: What a terminal would obey, were it not escaped; and what others would.
 NASTY = "\x1b]0;owned\x07\x1b[2J\x1b[35;44;5m\x9b5m\u202eevil\u2066\r\n\x08[red]</b><script>:x:"
@@ -38,20 +36,6 @@ class Trip:
 
     to: str
     nights: int
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs the command, and gives its exit code and what it printed."""
-
-    def run(*arguments: Any) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(list(map(str, arguments)))
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return run
 
 
 def fill(backpack: Backpack) -> None:

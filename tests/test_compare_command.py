@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Run
 from comparing import here, look, pack, write_trace
 
-from backpack import cli
 from backpack.cli import compare as command
 from backpack.compare.comparison import Comparison, Row
 from backpack.compare.contenders import Contender
@@ -24,20 +25,12 @@ from backpack.compare.trial import Ending, Outcome, Trial, run
 from backpack.compare.words import cells
 
 ROOT = Path(__file__).parent.parent
-Ran = tuple[int, str, str]
 
 
 @pytest.fixture
-def backpack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run the command in this process; return its exit code, its output and its errors."""
-
-    def run(*arguments: object) -> Ran:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(["compare", *map(str, arguments)])
-        assert isinstance(caught.value.code, int)
-        return (caught.value.code, *capsys.readouterr())
-
-    return run
+def backpack(run: Run) -> Run:
+    """Run the command in this process."""
+    return partial(run, "compare")
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +81,7 @@ def without_times(told: Any) -> Any:
     return told
 
 
-def test_it_tells_what_each_contender_keeps(
-    backpack: Callable[..., Ran], trace: Path, small: Path
-) -> None:
+def test_it_tells_what_each_contender_keeps(backpack: Run, trace: Path, small: Path) -> None:
     """In 80 columns, and with nothing but text in a pipe."""
     code, out, err = backpack(trace, "--config", small, "--preset", "default")
 
@@ -119,7 +110,7 @@ def test_where_only_ascii_is_shown_it_is_ascii(trace: Path, small: Path) -> None
 
 
 def test_without_a_trace_it_is_the_demo_under_all_presets(
-    backpack: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, in_this_process: list[int]
+    backpack: Run, monkeypatch: pytest.MonkeyPatch, in_this_process: list[int]
 ) -> None:
     """Each with its own budget; as many at the same time as there are processors."""
 
@@ -153,7 +144,7 @@ def test_without_a_trace_it_is_the_demo_under_all_presets(
 
 
 def test_a_second_run_tells_the_same_but_for_the_times(
-    backpack: Callable[..., Ran], trace: Path, small: Path, in_this_process: list[int]
+    backpack: Run, trace: Path, small: Path, in_this_process: list[int]
 ) -> None:
     """With one seed; another one draws other lots."""
     arguments = (trace, "--config", small, "--budget", "8KiB", "--budget", "12 KiB,8KiB", "--json")
@@ -167,9 +158,7 @@ def test_a_second_run_tells_the_same_but_for_the_times(
     assert [2, 2] == in_this_process[:2]
 
 
-def test_files_are_written_beside_the_table(
-    backpack: Callable[..., Ran], trace: Path, small: Path
-) -> None:
+def test_files_are_written_beside_the_table(backpack: Run, trace: Path, small: Path) -> None:
     """The page says how it was made; the plot is the same every time."""
     arguments = [trace, "--config", small, "--budget", "8KiB,16KiB", "--seed", 2]
     code, out, err = backpack(*arguments, "--report", "out.html", "--plot", "out.svg")
@@ -185,7 +174,7 @@ def test_files_are_written_beside_the_table(
 
 
 def test_a_refusal_is_a_row_and_an_exit_code(
-    backpack: Callable[..., Ran], trace: Path, small: Path, stubborn: Path
+    backpack: Run, trace: Path, small: Path, stubborn: Path
 ) -> None:
     """The others go on."""
     code, out, err = backpack(trace, "--config", stubborn, "--config", small)
@@ -196,7 +185,7 @@ def test_a_refusal_is_a_row_and_an_exit_code(
 
 
 def test_a_budget_that_is_too_small_for_one_is_a_row(
-    backpack: Callable[..., Ran], trace: Path, small: Path
+    backpack: Run, trace: Path, small: Path
 ) -> None:
     """It names the setting and the file."""
     code, out, _ = backpack(trace, "--preset", "short-lived", "--config", small, "--budget", "8KiB")
@@ -207,7 +196,7 @@ def test_a_budget_that_is_too_small_for_one_is_a_row(
 
 
 def test_a_trace_that_is_cut_off_is_compared_until_there(
-    backpack: Callable[..., Ran], trace: Path, small: Path
+    backpack: Run, trace: Path, small: Path
 ) -> None:
     """It is said once."""
     trace.write_text(trace.read_text() + '{"op": "pa')
@@ -223,7 +212,7 @@ def test_a_trace_that_is_cut_off_is_compared_until_there(
 
 
 def test_compressed_data_that_ends_too_early_is_compared_until_there(
-    backpack: Callable[..., Ran], trace: Path, small: Path
+    backpack: Run, trace: Path, small: Path
 ) -> None:
     """As for backpack run."""
     packed = trace.with_suffix(".gz")
@@ -243,7 +232,7 @@ def test_compressed_data_that_ends_too_early_is_compared_until_there(
     ],
 )
 def test_a_trace_with_nothing_in_it_is_one_line(
-    backpack: Callable[..., Ran], trace: Path, content: str | None, message: str
+    backpack: Run, trace: Path, content: str | None, message: str
 ) -> None:
     """Nothing is replayed."""
     trace.unlink()
@@ -258,9 +247,7 @@ def test_a_trace_with_nothing_in_it_is_one_line(
     assert [] == told["rounds"]
 
 
-def test_without_look_backs_the_rest_is_told(
-    backpack: Callable[..., Ran], trace: Path, small: Path
-) -> None:
+def test_without_look_backs_the_rest_is_told(backpack: Run, trace: Path, small: Path) -> None:
     """That there are none is said."""
     write_trace(trace, [pack("a", 1)])
     code, out, _ = backpack(trace, "--config", small)
@@ -284,7 +271,7 @@ def test_without_look_backs_the_rest_is_told(
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_done(
-    backpack: Callable[..., Ran],
+    backpack: Run,
     trace: Path,
     in_this_process: list[int],
     arguments: list[str],
@@ -303,7 +290,7 @@ def test_bad_input_is_one_line_before_anything_is_done(
 
 @pytest.mark.parametrize("option", ["--report", "--plot"])
 def test_without_matplotlib_it_says_what_to_install(
-    backpack: Callable[..., Ran],
+    backpack: Run,
     trace: Path,
     monkeypatch: pytest.MonkeyPatch,
     in_this_process: list[int],
@@ -318,7 +305,7 @@ def test_without_matplotlib_it_says_what_to_install(
 
 
 def test_a_file_that_cannot_be_written_does_not_cost_the_table(
-    backpack: Callable[..., Ran],
+    backpack: Run,
     trace: Path,
     small: Path,
     stubborn: Path,
@@ -338,9 +325,7 @@ def test_a_file_that_cannot_be_written_does_not_cost_the_table(
     assert "backpack: out.svg cannot be written: No space left on device\n" == err
 
 
-def test_files_may_be_kept_from_importing(
-    backpack: Callable[..., Ran], trace: Path, small: Path
-) -> None:
+def test_files_may_be_kept_from_importing(backpack: Run, trace: Path, small: Path) -> None:
     """The row says so, and the others go on."""
     other = small.with_name("other.yaml")
     other.write_text("pruning: {use: 'somewhere:Policy'}\n")
