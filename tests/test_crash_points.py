@@ -214,7 +214,7 @@ def go_on(operation: Operation, url: str, folder: Path, past: Past) -> None:
         backpack = Backpack.restore(folder / FILE, archive=SqlArchive(url))
         # What the killed one has left is in nobody's way.
         assert len(list(folder.glob(f".{FILE}.*.part"))) <= 1
-        backpack.save(folder / FILE)
+        backpack.save(folder / FILE, archived=True)
     else:
         backpack = opened(url, operation.name)
     with backpack:
