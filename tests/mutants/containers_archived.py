@@ -74,7 +74,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         rewriting(reading.LogReader, "version_at", '"at": seq}', '"at": min(seq + 1, self.head)}'),
     ),
     "an archived commit shows the keys of the one before": BrokenContainer(
-        "A1", rewriting(reading.LogReader, "keys_at", '"at": seq}', '"at": seq - 1}')
+        "A1", rewriting(reading.LogReader, "setters_at", '"at": seq}', '"at": seq - 1}')
     ),
     "a removal is not entered": BrokenContainer(
         "A1",

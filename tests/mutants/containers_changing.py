@@ -68,7 +68,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
         ),
     ),
     "what is no id is a TypeError": BrokenContainer(
-        "F2", rewriting(reader.Reader, "_number", "if parsed is None:", "if False:")
+        "F2", rewriting(reader.Reader, "number", "if parsed is None:", "if False:")
     ),
     "an unknown key in a transaction is a plain KeyError": BrokenContainer(
         "F2",

@@ -260,12 +260,11 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             container.Backpack,
             "snapshot",
-            "return Snapshot(engine.reader, engine.reader.open(commit))",
-            "known = engine.reader.open(commit)\n"
-            "        if not isinstance(commit, str):\n"
-            "            from backpack.commits import Remarks\n"
-            "            known = (*known[:-1], Remarks(commit.changes, commit.tags, commit.note))\n"
-            "        return Snapshot(engine.reader, known)",
+            "return Snapshot(engine.reader, known)",
+            "if not isinstance(commit, str):\n"
+            "        from backpack.commits import Remarks\n"
+            "        known = (*known[:-1], Remarks(commit.changes, commit.tags, commit.note))\n"
+            "    return Snapshot(engine.reader, known)",
         ),
     ),
     # README: "Ctrl-C at any instruction: the state is as before the change or as after it."
