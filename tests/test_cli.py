@@ -16,6 +16,7 @@ import pytest
 from commands import Ran, Run
 
 from backpack.cli import run as run_command
+from backpack.cli.imports import modules_here
 from backpack.config import preset_names
 from backpack.replay import Replay
 from backpack.replay import replay as honest_replay
@@ -231,6 +232,31 @@ def test_a_failing_policy_ends_with_three(
     assert "pruning policy junk chose 'no such commit', which was not offered to it" in ran.err
     assert (2, "") == (refused.code, refused.out)
     assert f"backpack: {small}:3: pruning.use: " in refused.err
+
+
+def test_modules_in_the_current_folder_are_found(
+    backpack: Run,
+    trace: Path,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of ``check`` are; never in place of what is installed, and not afterwards."""
+    (tmp_path / "policies_here.py").write_text(
+        "def all_of_it(request):\n    return [each.id for each in request.candidates]\n"
+    )
+    small.write_text(small.read_text().replace("none", "policies_here:all_of_it"))
+    path = list(sys.path)
+    refused = backpack("run", trace, "--config", small)
+    monkeypatch.chdir(tmp_path)
+
+    ran = backpack("run", trace, "--config", small, "--json")
+
+    assert (2, True) == (refused.code, "no module is called 'policies_here'" in refused.err)
+    assert (0, "exact") == (ran.code, ran.json["verdict"])
+    assert path == sys.path
+    with modules_here(wanted=True), modules_here(wanted=True):
+        assert [*path, str(Path.cwd())] == sys.path
 
 
 def test_an_unpackable_value_names_the_line(backpack: Run, tmp_path: Path) -> None:
