@@ -78,8 +78,7 @@ def test_what_is_missing_is_told(
     assert (
         "backpack: a page is served with the package uvicorn; "
         'pip install "backpack-memory[inspect]" brings it. --export needs no more than '
-        '"backpack-memory[archive]"\n'
-        == error
+        '"backpack-memory[archive]"\n' == error
     )
     assert 0 == run("inspect", file, "--export", tmp_path / "page.html")[0]
 

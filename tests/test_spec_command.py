@@ -162,9 +162,18 @@ def test_a_preset_is_checked(backpack: Command) -> None:
     [
         ("mine:Nope", "'mine' has nothing called 'Nope'; check the spelling"),
         ("nowhere:X", "no module is called 'nowhere'; is it installed, or its folder on"),
-        ("mine:Needs", "backpack: mine:Needs needs the argument 'inner'; write a function without arguments"),
-        ("mine:bare", "backpack: mine:bare fits several axes: sizing, reference, pruning; annotate its"),
-        ("mine:plain", "backpack: mine:plain is no policy: a sizing policy is called with one NewValue"),
+        (
+            "mine:Needs",
+            "backpack: mine:Needs needs the argument 'inner'; write a function without arguments",
+        ),
+        (
+            "mine:bare",
+            "backpack: mine:bare fits several axes: sizing, reference, pruning; annotate its",
+        ),
+        (
+            "mine:plain",
+            "backpack: mine:plain is no policy: a sizing policy is called with one NewValue",
+        ),
         ("ends:X", "the process that checks it ended with exit code 4, before any law was tried"),
         ("oldst", "no policy is called 'oldst'; did you mean 'oldest'?"),
         ("zzzzzz", "no policy is called 'zzzzzz'; a class is written 'package.module:Class'"),

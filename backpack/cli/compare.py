@@ -64,7 +64,10 @@ With 1, 2 and 3, the others are compared all the same, if the trace begins well.
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison for programs.")
 @click.option(
-    "--report", metavar="FILE", type=click.Path(path_type=Path), help="Write an HTML page; a FILE that is there is replaced."
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write an HTML page; a FILE that is there is replaced.",
 )
 @click.option(
     "--plot",
