@@ -449,6 +449,7 @@ def test_what_has_to_survive_decides_how_it_is_synchronized(
         ("sqlite://", "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'"),
         ("sqlite:///:memory:", "an archive in memory keeps nothing"),
         ("sqlite://host/r.db", "the URL of an SQLite file has a path, and nothing else: 'sqlite"),
+        ("sqlite://r.db", "has a path, and nothing else: 'sqlite:///runs.db', not 'sqlite://r.db'"),
         ("sqlite:///r.db?mode=ro", "the URL of an SQLite file has a path, and nothing else"),
         ("postgresql://h:port/x", "'postgresql://h:port/x' is no URL of an archive: "),
         ("sqlite:///a\0b", "is no name of a file or database"),
