@@ -276,8 +276,8 @@ def test_an_unpackable_value_names_the_line(backpack: Run, tmp_path: Path) -> No
     ("arguments", "message"),
     [
         (["run", "--preset", "defualt"], "no preset is called 'defualt'; did you mean 'default'?"),
-        (["run", "--budget", "5 apples"], "max_history_size: '5 apples' is not a size"),
-        (["run", "--budget", "1 KiB"], "max_history_size"),
+        (["run", "--budget", "5 apples"], "--budget: '5 apples' is not a size"),
+        (["run", "--budget", "1 KiB"], "--budget: 1,024 bytes cannot hold a history; the least is"),
         (["run", "--preset", "a", "--config", "b"], "--preset and --config exclude each other"),
         (["run", "--config", "none.yaml"], "none.yaml"),
         (["run", "--verify", "-1"], "invalid value for '--verify': -1 is not in the range x>=0"),
