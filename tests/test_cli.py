@@ -234,6 +234,14 @@ def test_a_failing_policy_ends_with_three(
     assert f"backpack: {small}:3: pruning.use: " in refused.err
 
 
+def test_a_configuration_is_told_by_its_name(backpack: Run, trace: Path, small: Path) -> None:
+    """And by its file; by that alone if it has no name."""
+    assert "Backpack · run.jsonl · small.yaml\n" in backpack("run", trace, "--config", small).out
+    small.write_text(f"preset: support-desk\n{small.read_text()}")
+    out = backpack("run", trace, "--config", small).out
+    assert "Backpack · run.jsonl · support-desk (small.yaml)\n" in out
+
+
 def test_modules_in_the_current_folder_are_found(
     backpack: Run,
     trace: Path,
