@@ -105,7 +105,8 @@ def export(
         part.replace(final)
     except OSError as error:
         raise ArchiveError(
-            f"the page {final} cannot be written: {one_line(str(error))}; nothing was changed"
+            f"the page {final} cannot be written: {error.strerror or one_line(str(error))}; "
+            "nothing was changed"
         ) from error
     finally:
         with suppress(OSError):
