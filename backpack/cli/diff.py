@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -56,8 +57,12 @@ def _lines_of(
     one: LoggedCommit, other: LoggedCommit, changes: Iterator[KeyChange], *, stat: bool, full: bool
 ) -> Iterator[str]:
     paint = painter()
+    changed = next(changes, None)
     yield paint(f"{one.commit.id} -> {other.commit.id}", fg="yellow")
-    for each in changes:
+    if changed is None:
+        yield "(nothing differs)"
+        return
+    for each in chain([changed], changes):
         yield summed_up(each, paint)
         if not stat:
             yield from told(each, paint, full=full)

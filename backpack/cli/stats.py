@@ -183,7 +183,9 @@ def _nodes(found: Statistics) -> Table:
     table = _table("node", "commits", "measured")
     for each in islice(found.nodes, _SHOWN):
         name = (
-            Text("nobody", style="dim") if each.by is None else _text(quoted_if_odd(each.by, _NAME))
+            Text("(no node)", style="dim")
+            if each.by is None
+            else _text(quoted_if_odd(each.by, _NAME))
         )
         table.add_row(name, Text(f"{each.commits:,}"), Text(format_size(each.measured)))
     return table
