@@ -461,6 +461,16 @@ def test_a_bad_url_is_refused(bad: str, message: str) -> None:
         SqlArchive(bad)
 
 
+def test_a_preset_that_cannot_work_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No file, and no lock beside it."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with pytest.raises(ConfigError, match="no preset is called 'defualt'; did you mean 'default'"):
+        Backpack.open(url, "booking", preset="defualt")
+    with pytest.raises(ConfigError, match="is above max_history_size"):
+        Backpack.open(url, "booking", preset="default", max_history_size="8 KiB")
+    assert [] == list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
