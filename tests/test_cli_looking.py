@@ -331,6 +331,7 @@ def test_where_the_bytes_are_is_told(run: Run, file: Path) -> None:
         "period    2026-05-01 00:00:00 to 2026-05-01 00:04:00 UTC",
         "left out  1 of the values, 4.9 KiB",
         "max_history_size  50 MiB (52,428,800 bytes)",
+        "reference         use: stub, max_value_size: 1000 B",
         "(no node)        1   4.9 KiB",
     ):
         assert said in out

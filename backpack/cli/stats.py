@@ -137,10 +137,17 @@ def _settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if is_size:
             text = f"{format_size(value)} ({value:,} bytes)"
         elif isinstance(value, dict):
-            text = ", ".join(f"{each}: {argument}" for each, argument in value.items())
+            text = ", ".join(
+                f"{each}: {_argument(each, argument)}" for each, argument in value.items()
+            )
         else:
             text = str(value)
         yield quoted_if_odd(name, _NAME), cut(printable(text))
+
+
+def _argument(name: str, argument: object) -> object:
+    is_size = name in ("max_value_size", "max_size") and type(argument) is int
+    return format_size(argument) if is_size else argument  # type: ignore[arg-type]
 
 
 def _text(text: str, style: str = "") -> Text:
