@@ -433,6 +433,17 @@ def test_files_that_are_none_are_told(run: Run, file: Path, tmp_path: Path, comm
     assert 0 == run(command, tmp_path / "several", *more, "--name", "one")[0]
 
 
+def test_without_deepdiff_nothing_is_told_by_halves(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But what to install; --stat needs none of it."""
+    monkeypatch.setitem(sys.modules, "deepdiff", None)
+    code, out, error = run("diff", file, "1")
+    assert (2, "") == (code, out)
+    assert 'package deepdiff; pip install "backpack-memory[look]" brings it\n' in error
+    assert 0 == run("diff", file, "1", "--stat").code
+
+
 def test_a_codec_that_runs_code_is_not_used(run: Run, tmp_path: Path) -> None:
     """Its commits are told all the same, and which values changed."""
     backpack = Backpack(codec=UnsafePickleCodec())
