@@ -389,7 +389,7 @@ def test_letters_that_cannot_be_shown_are_escaped(tmp_path: Path) -> None:
         ("log FILE --since strat", "HEAD, HEAD~3 or a tag; did you mean the tag 'start'?"),
         ("log FILE --since 2026-13-01", "'2026-13-01' is neither a time"),
         ("log FILE --since 3parsecs", "'3parsecs' is neither a time"),
-        ("log FILE --until 99", "there is no commit 99-.*the newest is 5-"),
+        ("log FILE --until 99", "^backpack: there is no commit 99-.*the newest is 5-"),
         ("log FILE -n -1", "-1 is not in the range x>=0"),
         ("show FILE 99", "there is no commit 99-.*the newest is 5-"),
         ("show FILE strat", "'strat' is no commit.*did you mean the tag 'start'?"),
