@@ -211,7 +211,9 @@ def _preset(name: str) -> Document:
     if meant is not None:
         advice = f"did you mean {meant!r}?"
     else:
-        advice = f"there are: {one_of(names)}; or read a file of your own with from_file"
+        advice = (
+            f"there are: {one_of(names)}; or take a file of your own, with from_file or --config"
+        )
     raise ConfigError(f"no preset is called {shown(name)}; {advice}")
 
 

@@ -80,9 +80,11 @@ def open_in(
     if "archive" in overrides:
         raise ConfigError("the archive is what is opened; give it first", field="archive")
     place = _place(archive)
+    # Before there is anything of an archive: a preset that cannot work leaves nothing behind.
+    config = None if preset is None else load_preset(preset, **overrides, archive=place)
     log = place.resume(name)
     if log is None:
-        config = load_preset(preset or "default", **overrides, archive=place)
+        config = config or load_preset("default", **overrides, archive=place)
         return cls(**config.arguments(), clock=clock, name=name)
     try:
         config = _config_of(log, shown(name), preset, allow_imports, overrides)

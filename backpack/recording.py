@@ -22,6 +22,7 @@ from backpack.json_form import appended, as_json, form_of
 from backpack.operations import LONGEST
 from backpack.synthetic import new_bytes
 from backpack.trace_file import TraceFile
+from backpack.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ class Recorder:
     {"op":"append","key":"plan","item":"book"}
     {"op":"snapshot","back":1}
     >>> recorder
-    <Recorder of 2 commits and 1 look-backs, ended>
+    <Recorder of 2 commits and 1 look-back, ended>
     """
 
     def __init__(
@@ -139,7 +140,8 @@ class Recorder:
     def __repr__(self) -> str:
         ended = "" if self._end.alive and self.error is None else ", ended"
         ended = ended if self.error is None else f"{ended} by {self.error!r}"
-        return f"<Recorder of {self.commits:,} commits and {self.look_backs:,} look-backs{ended}>"
+        commits, looks = counted(self.commits, "commit"), counted(self.look_backs, "look-back")
+        return f"<Recorder of {commits} and {looks}{ended}>"
 
     # --- what the engine tells, while it is locked -------------------------------------------
 

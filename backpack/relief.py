@@ -254,11 +254,11 @@ def _ask(
 
 
 def _refusal(needed: int, free: int, budget: int, policy: str, pins: int) -> BudgetError:
-    pinned = f", unpin some of the {pins:,} pinned commits" if pins else ""
+    pinned = f", or to unpin some of the {pins:,} pinned commits" if pins else ""
     return BudgetError(
         f"the change needs {needed:,} bytes of history, but of the budget of {budget:,} only "
         f"{max(free, 0):,} are free and {policy} gives nothing more up; nothing was changed. "
-        f"What helps: a larger max_history_size, a smaller reference.max_value_size, "
+        "What helps: a larger max_history_size, a smaller reference.max_value_size, "
         f"or another pruning policy{pinned}",
         needed=needed,
         free=max(free, 0),

@@ -17,7 +17,7 @@ from backpack.errors import BudgetError, InvalidKey, PolicyError, TraceError, Un
 from backpack.replay import Replay
 from backpack.units import format_size
 from backpack.verify import Verification
-from backpack.wording import one_line
+from backpack.wording import counted, one_line
 
 __all__ = ["Report", "Times", "Verdict", "as_dict", "chart", "judge", "render", "to_ascii"]
 
@@ -165,7 +165,11 @@ def judge(replay: Replay, verification: Verification) -> Verdict:
 def render(report: Report) -> RenderableType:
     """Return the report for people, to be printed by rich; 80 columns do."""
     replay = report.replay
-    settings = f"preset {report.preset}" if report.config is None else Path(report.config).name
+    settings = f"preset {report.preset}"
+    if report.config is not None:
+        settings = Path(report.config).name
+        if report.preset not in (report.config, settings):
+            settings = f"{report.preset} ({settings})"
     title = f" · {one_line(Path(report.trace).name)} · {one_line(settings)}"
     parts: list[RenderableType] = [
         Text.assemble(("Backpack", "bold"), title),
@@ -217,8 +221,8 @@ def _verdict(report: Report) -> Text:
     verified, retained = verification.verified, usage.commits_retained
     of_them = "" if verified == retained else f"{verified:,} of "
     exact = (
-        f"{of_them}{_counted(retained, 'retained commit')} and "
-        f"{_counted(verification.look_backs, 'look-back')} read back exactly as the trace says"
+        f"{of_them}{counted(retained, 'retained commit')} and "
+        f"{counted(verification.look_backs, 'look-back')} read back exactly as the trace says"
     )
     match report.verdict:
         case Verdict.EXACT:
@@ -234,8 +238,8 @@ def _verdict(report: Report) -> Text:
             return Text.assemble(("✘ Over budget: ", "bold red"), over)
         case Verdict.WRONG if verification.wrong:
             wrong = (
-                f"{_counted(verification.wrong, 'answer')} not as the trace says; "
-                f"{verified:,} of {_counted(retained, 'retained commit')} found right."
+                f"{counted(verification.wrong, 'answer')} not as the trace says; "
+                f"{verified:,} of {counted(retained, 'retained commit')} found right."
             )
             return Text.assemble(("✘ Wrong: ", "bold red"), wrong)
         case Verdict.WRONG:
@@ -253,9 +257,9 @@ def _drawn(replay: Replay) -> list[Text]:
     usage = replay.usage
     budget, peak = usage.budget_bytes, max(size for _, size in replay.history_over_time)
     if peak >= _WORTH_SHOWING * budget:
-        title, top = "History over time; its budget is the upper edge", max(budget, peak)
+        title, top = "History over time, up to its budget", max(budget, peak)
     else:
-        title = f"History over time; its budget is {budget / peak:,.0f} times the upper edge"
+        title = f"History over time, up to its peak; the budget is {budget / peak:,.0f} times that"
         top = peak
     lines = chart([size for _, size in replay.history_over_time], top)
     axis = f"{'':12}{'commit 1':<{_CHART_WIDTH - 12}}{f'{replay.commits:,}':>12}"
@@ -277,15 +281,15 @@ def _numbers(report: Report) -> Table:
         "History": f"{format_size(usage.history_bytes)} now · "
         f"{format_size(usage.peak_history_bytes)} at its peak · "
         f"{format_size(usage.budget_bytes)} budget",
-        "Current state": f"{format_size(usage.current_bytes)} in {_counted(usage.keys, 'key')}",
-        "References": f"{_counted(replay.references, 'packed value')} too large for history · "
+        "Current state": f"{format_size(usage.current_bytes)} in {counted(usage.keys, 'key')}",
+        "References": f"{counted(replay.references, 'packed value')} too large for history · "
         f"{usage.references:,} held",
         "Look-backs": f"{len(replay.look_backs):,} read · {replay.looks_pruned:,} met a pruned "
         "commit",
         "Pack": str(Times.of(replay.pack_ns)),
         "Snapshot": str(Times.of(replay.snapshot_ns)),
-        "Verified": f"{_counted(verification.verified, 'commit')} with "
-        f"{_counted(verification.values, 'value')} · "
+        "Verified": f"{counted(verification.verified, 'commit')} with "
+        f"{counted(verification.values, 'value')} · "
         f"{verification.values_unavailable:,} unavailable · {verification.wrong:,} wrong",
         "Time": f"{replay.seconds:,.1f} s to replay · {verification.seconds:,.1f} s to verify",
     }
@@ -294,9 +298,5 @@ def _numbers(report: Report) -> Table:
     return table
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def _times(prunings: int) -> str:
-    return f" ({_counted(prunings, 'time')})" if prunings else ""
+    return f" ({counted(prunings, 'time')})" if prunings else ""

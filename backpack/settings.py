@@ -10,7 +10,7 @@ from attrs import fields_dict, frozen
 from backpack.budget import MINIMUM_BUDGET
 from backpack.errors import ConfigError
 from backpack.units import format_size
-from backpack.wording import described
+from backpack.wording import described, found, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,13 @@ class Settings:
 def _check_method(setting: str, policy: object, method: str) -> None:
     if isinstance(policy, type):
         raise ConfigError(f"{policy.__name__} is a class; pass an instance of it", field=setting)
+    if isinstance(policy, str | dict):
+        said = shown(policy) if isinstance(policy, str) else found(policy)
+        raise ConfigError(
+            f"{said} is what a file says; pass an object from backpack.policies, or take "
+            f"Backpack.from_preset('default', {setting}=...)",
+            field=setting,
+        )
     if not callable(getattr(policy, method, None)):
         raise ConfigError(f"{type(policy).__name__} has no method {method}", field=setting)
 

@@ -198,7 +198,7 @@ def _source(raw: BufferedReader) -> BufferedReader | gzip.GzipFile:
 
 def _no_file(path: Path) -> str:
     if path.is_dir():
-        return "is a directory; a trace is a file of JSON Lines, plain or gzip"
+        return "is a directory; name a file of JSON Lines, plain or gzip"
     if path.exists():
         return "is no regular file; a trace is read twice, so it cannot come through a pipe"
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []

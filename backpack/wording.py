@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["described", "found", "nearest", "one_line", "one_of", "shown"]
+__all__ = ["counted", "described", "found", "nearest", "one_line", "one_of", "shown"]
 
 _LONGEST = 60
 
@@ -75,6 +75,11 @@ def found(value: object) -> str:
         if isinstance(value, kind):
             return words
     return f"an object of class {type(value).__name__}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 commit``, ``1,230 commits``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -59,7 +59,7 @@ class Oldest:
 
 @frozen
 class LeastAccessed:
-    """Prune the commits that were looked at least; old looks count less.
+    """Prune the commits that were least often looked back at; old looks count less.
 
     The score of a commit is its accesses, halved for every ``half_life`` commits made since the
     last of them; the lowest go, the older first where scores are equal.

@@ -449,6 +449,7 @@ def test_what_has_to_survive_decides_how_it_is_synchronized(
         ("sqlite://", "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'"),
         ("sqlite:///:memory:", "an archive in memory keeps nothing"),
         ("sqlite://host/r.db", "the URL of an SQLite file has a path, and nothing else: 'sqlite"),
+        ("sqlite://r.db", "has a path, and nothing else: 'sqlite:///runs.db', not 'sqlite://r.db'"),
         ("sqlite:///r.db?mode=ro", "the URL of an SQLite file has a path, and nothing else"),
         ("postgresql://h:port/x", "'postgresql://h:port/x' is no URL of an archive: "),
         ("sqlite:///a\0b", "is no name of a file or database"),
@@ -458,6 +459,16 @@ def test_a_bad_url_is_refused(bad: str, message: str) -> None:
     """It says what may stand there."""
     with pytest.raises(ConfigError, match=message):
         SqlArchive(bad)
+
+
+def test_a_preset_that_cannot_work_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No file, and no lock beside it."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with pytest.raises(ConfigError, match="no preset is called 'defualt'; did you mean 'default'"):
+        Backpack.open(url, "booking", preset="defualt")
+    with pytest.raises(ConfigError, match="is above max_history_size"):
+        Backpack.open(url, "booking", preset="default", max_history_size="8 KiB")
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

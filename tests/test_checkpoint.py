@@ -454,6 +454,24 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
         Backpack.restore(path)
 
 
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    """As that, whether it is the file or its folder; the tests may run as a user who may all."""
+    Backpack().save(path := tmp_path / "it.backpack")
+    said = r"it\.backpack may not be read: see that this user may read it and its folder$"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
+        with pytest.raises(ArchiveError, match=said):
+            Backpack.restore(path)
+
+    def refuse(_: Path) -> bool:
+        raise PermissionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "exists", refuse)
+        with pytest.raises(ArchiveError, match=said):
+            Backpack.restore(path)
+
+
 def test_which_one_is_meant_has_to_be_told(tmp_path: Path) -> None:
     """Where an archive has several, or none."""
     archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")

@@ -16,6 +16,7 @@ import pytest
 from commands import Ran, Run
 
 from backpack.cli import run as run_command
+from backpack.cli.imports import modules_here
 from backpack.config import preset_names
 from backpack.replay import Replay
 from backpack.replay import replay as honest_replay
@@ -233,6 +234,39 @@ def test_a_failing_policy_ends_with_three(
     assert f"backpack: {small}:3: pruning.use: " in refused.err
 
 
+def test_a_configuration_is_told_by_its_name(backpack: Run, trace: Path, small: Path) -> None:
+    """And by its file; by that alone if it has no name."""
+    assert "Backpack · run.jsonl · small.yaml\n" in backpack("run", trace, "--config", small).out
+    small.write_text(f"preset: support-desk\n{small.read_text()}")
+    out = backpack("run", trace, "--config", small).out
+    assert "Backpack · run.jsonl · support-desk (small.yaml)\n" in out
+
+
+def test_modules_in_the_current_folder_are_found(
+    backpack: Run,
+    trace: Path,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of ``check`` are; never in place of what is installed, and not afterwards."""
+    (tmp_path / "policies_here.py").write_text(
+        "def all_of_it(request):\n    return [each.id for each in request.candidates]\n"
+    )
+    small.write_text(small.read_text().replace("none", "policies_here:all_of_it"))
+    path = list(sys.path)
+    refused = backpack("run", trace, "--config", small)
+    monkeypatch.chdir(tmp_path)
+
+    ran = backpack("run", trace, "--config", small, "--json")
+
+    assert (2, True) == (refused.code, "no module is called 'policies_here'" in refused.err)
+    assert (0, "exact") == (ran.code, ran.json["verdict"])
+    assert path == sys.path
+    with modules_here(wanted=True), modules_here(wanted=True):
+        assert [*path, str(Path.cwd())] == sys.path
+
+
 def test_an_unpackable_value_names_the_line(backpack: Run, tmp_path: Path) -> None:
     """What the trace may say but the Backpack cannot keep is bad input."""
     path = tmp_path / "deep.jsonl"
@@ -250,8 +284,8 @@ def test_an_unpackable_value_names_the_line(backpack: Run, tmp_path: Path) -> No
     ("arguments", "message"),
     [
         (["run", "--preset", "defualt"], "no preset is called 'defualt'; did you mean 'default'?"),
-        (["run", "--budget", "5 apples"], "max_history_size: '5 apples' is not a size"),
-        (["run", "--budget", "1 KiB"], "max_history_size"),
+        (["run", "--budget", "5 apples"], "--budget: '5 apples' is not a size"),
+        (["run", "--budget", "1 KiB"], "--budget: 1,024 bytes cannot hold a history; the least is"),
         (["run", "--preset", "a", "--config", "b"], "--preset and --config exclude each other"),
         (["run", "--config", "none.yaml"], "none.yaml"),
         (["run", "--verify", "-1"], "invalid value for '--verify': -1 is not in the range x>=0"),

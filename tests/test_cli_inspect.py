@@ -77,8 +77,8 @@ def test_what_is_missing_is_told(
     assert (2, "") == (code, text)
     assert (
         "backpack: a page is served with the package uvicorn; "
-        'pip install "backpack-memory[inspect]" brings it. --export needs no more than there is\n'
-        == error
+        'pip install "backpack-memory[inspect]" brings it. --export needs no more than '
+        '"backpack-memory[archive]"\n' == error
     )
     assert 0 == run("inspect", file, "--export", tmp_path / "page.html")[0]
 

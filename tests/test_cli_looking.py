@@ -291,7 +291,7 @@ def test_a_difference_is_bounded_by_a_key(run: Run, file: Path) -> None:
     assert "plan" not in run("diff", file, "2", "5", "--key", "a:b")[1]
     _, out, _ = run("diff", file, "2", "5", "--stat")
     assert ["~ plan", "- trip", "+ a:b"] == [line[:6].rstrip() for line in out.splitlines()[1:]]
-    assert 1 == run("diff", file, "5", "5")[1].count("\n")
+    assert "(nothing differs)" == run("diff", file, "5", "5")[1].splitlines()[1]
     assert (
         "there is no key 'plam' at either commit; did you mean 'plan'?"
         in (run("diff", file, "2", "--key", "plam")[2])
@@ -331,7 +331,8 @@ def test_where_the_bytes_are_is_told(run: Run, file: Path) -> None:
         "period    2026-05-01 00:00:00 to 2026-05-01 00:04:00 UTC",
         "left out  1 of the values, 4.9 KiB",
         "max_history_size  50 MiB (52,428,800 bytes)",
-        "nobody         1   4.9 KiB",
+        "reference         use: stub, max_value_size: 1000 B",
+        "(no node)        1   4.9 KiB",
     ):
         assert said in out
     told = json.loads(run("stats", file, "--json")[1])
@@ -381,10 +382,14 @@ def test_letters_that_cannot_be_shown_are_escaped(tmp_path: Path) -> None:
         ("log FILE --key plam", "no commit in .* changed a key 'plam'; did you mean 'plan'?"),
         ("log FILE --by plannr", "was made by 'plannr'; did you mean 'planner'?"),
         ("log FILE --tag strat", "has the tag 'strat'; did you mean 'start'?"),
-        ("log FILE --since nonsense", "'nonsense' is no time: write a date or time like"),
-        ("log FILE --since 2026-13-01", "'2026-13-01' is no time"),
-        ("log FILE --since 3parsecs", "'3parsecs' is no time"),
-        ("log FILE --until 99", "'99' is no time.*the newest is 5-"),
+        (
+            "log FILE --since nonsense",
+            "'nonsense' is neither a time nor a commit: write a date or time like",
+        ),
+        ("log FILE --since strat", "HEAD, HEAD~3 or a tag; did you mean the tag 'start'?"),
+        ("log FILE --since 2026-13-01", "'2026-13-01' is neither a time"),
+        ("log FILE --since 3parsecs", "'3parsecs' is neither a time"),
+        ("log FILE --until 99", "^backpack: there is no commit 99-.*the newest is 5-"),
         ("log FILE -n -1", "-1 is not in the range x>=0"),
         ("show FILE 99", "there is no commit 99-.*the newest is 5-"),
         ("show FILE strat", "'strat' is no commit.*did you mean the tag 'start'?"),
@@ -392,6 +397,7 @@ def test_letters_that_cannot_be_shown_are_escaped(tmp_path: Path) -> None:
         ("show FILE 3:plan --state", "--state goes with a COMMIT"),
         ("diff FILE 1 9", "there is no commit 9-"),
         ("diff FILE", "missing argument 'A'"),
+        ("diff FILE 1 --key plam", "no key 'plam' at either commit; did you mean 'plan'?"),
         ("stats FILE --name other", "there is no 'other'; there are: "),
     ],
 )
@@ -425,6 +431,17 @@ def test_files_that_are_none_are_told(run: Run, file: Path, tmp_path: Path, comm
         assert (2, "", 1) == (code, out, error.count("\n"))
         assert said in error
     assert 0 == run(command, tmp_path / "several", *more, "--name", "one")[0]
+
+
+def test_without_deepdiff_nothing_is_told_by_halves(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But what to install; --stat needs none of it."""
+    monkeypatch.setitem(sys.modules, "deepdiff", None)
+    code, out, error = run("diff", file, "1")
+    assert (2, "") == (code, out)
+    assert 'package deepdiff; pip install "backpack-memory[look]" brings it\n' in error
+    assert 0 == run("diff", file, "1", "--stat").code
 
 
 def test_a_codec_that_runs_code_is_not_used(run: Run, tmp_path: Path) -> None:

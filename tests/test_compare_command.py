@@ -19,6 +19,7 @@ from comparing import here, look, pack, write_trace
 from backpack.cli import compare as command
 from backpack.compare.comparison import Comparison, Row
 from backpack.compare.contenders import Contender
+from backpack.compare.running import in_processes as real_in_processes
 from backpack.compare.running import jobs_by_default
 from backpack.compare.survey import Survey, survey
 from backpack.compare.trial import Ending, Outcome, Trial, run
@@ -334,6 +335,21 @@ def test_files_may_be_kept_from_importing(backpack: Run, trace: Path, small: Pat
     assert 2 == code
     assert "✘ other.yaml:" in out
     assert "'somewhere:Policy' would be imported, and imports are off" in out.replace("\n", " ")
+
+
+def test_modules_in_the_current_folder_are_found(backpack: Run, trace: Path, small: Path) -> None:
+    """Also by the processes that replay, and not afterwards."""
+    Path("prunes_here.py").write_text(
+        "def all_of_it(request):\n    return [each.id for each in request.candidates]\n"
+    )
+    other = small.with_name("other.yaml")
+    other.write_text(f"{small.read_text()}pruning: {{use: 'prunes_here:all_of_it'}}\n")
+    path = list(sys.path)
+    assert 0 == backpack(trace, "--config", other, "--jobs", "1").code
+    assert path == sys.path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "in_processes", real_in_processes)
+        assert 0 == backpack(trace, "--config", other, "--jobs", "2").code
 
 
 @pytest.mark.no_cover

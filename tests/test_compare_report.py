@@ -110,7 +110,10 @@ def test_where_nothing_is_looked_back_at_there_are_no_shares(tmp_path: Path) -> 
     found = compared(path, [Contender("default", preset="default")], [1 << 20, 2 << 20])
     text = printed(found)
 
-    assert "t.jsonl · 2 commits · no look-backs, so there are no shares of them" in text
+    said = (
+        "no look-backs, so there are no shares of them: record a run that looks back, or convert a"
+    )
+    assert f"t.jsonl · 2 commits · {said} log with --look-backs" in " ".join(text.split())
     assert re.search(r"^default +2 +none +none +1 ", text, re.M)
     told = json.loads(json.dumps(as_dict(found)))
     assert 0 == told["look_backs"] == told["look_back_bytes"]

@@ -524,21 +524,24 @@ def test_arguments_for_a_strategy_object(file: Path) -> None:
             "agent.yaml",
             (
                 "no preset is called 'agent.yaml'; there are: default, high-frequency, "
-                "long-chat, long-running, short-lived; or read a file of your own with from_file"
+                "long-chat, long-running, short-lived; or take a file of your own, with "
+                "from_file or --config"
             ),
         ),
         (
             "../configs/zzz",
             (
                 "no preset is called '../configs/zzz'; there are: default, high-frequency, "
-                "long-chat, long-running, short-lived; or read a file of your own with from_file"
+                "long-chat, long-running, short-lived; or take a file of your own, with "
+                "from_file or --config"
             ),
         ),
         (
             None,
             (
                 "no preset is called nothing (null); there are: default, high-frequency, "
-                "long-chat, long-running, short-lived; or read a file of your own with from_file"
+                "long-chat, long-running, short-lived; or take a file of your own, with "
+                "from_file or --config"
             ),
         ),
     ],

@@ -409,7 +409,9 @@ class TestKeeping:
     def test_too_many_pins_are_named_in_the_refusal(self) -> None:
         """When pins leave no room, the error says that unpinning helps."""
         bp = Backpack(max_history_size=4096, reference=Stub(1000))
-        with pytest.raises(BudgetError, match=r"unpin some of the \d+ pinned commits") as caught:
+        with pytest.raises(
+            BudgetError, match=r"policy, or to unpin some of the \d+ pinned commits$"
+        ) as caught:
             for number in range(20):
                 bp.pin(bp.pack("k", f"{number:03}" * 300))
         assert caught.value.needed > caught.value.free
@@ -693,7 +695,17 @@ class TestSettings:
             ({"pruning": Oldest}, "^pruning: Oldest is a class; pass an instance of it$"),
             ({"storage": len}, "^storage: builtin_function_or_method has no method hold$"),
             ({"codec": len}, "^codec: builtin_function_or_method has no method encode$"),
-            ({"sizing": "encoded"}, "^sizing: str has no method __call__$"),
+            (
+                {"sizing": "encoded"},
+                (
+                    "^sizing: 'encoded' is what a file says; pass an object from "
+                    r"backpack.policies, or take Backpack.from_preset\('default', sizing=...\)$"
+                ),
+            ),
+            (
+                {"pruning": {"use": "oldest"}},
+                "^pruning: a mapping is what a file says; pass an object from backpack.policies",
+            ),
         ],
     )
     def test_a_setting_that_cannot_work_is_refused(

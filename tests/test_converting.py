@@ -402,15 +402,15 @@ def test_a_converted_log_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     log, out = tmp_path / "log.json", tmp_path / "run.jsonl.gz"
     log.write_text(json.dumps({"messages": CHAT}, indent=2))
     with pytest.raises(SystemExit) as ended:
-        main(["convert", str(log), str(out), "--look-backs", "2"])
-    assert (0, f"{out}: 4 commits and 2 look-backs, of a chat\n") == (
+        main(["convert", str(log), str(out), "--look-backs", "1"])
+    assert (0, f"{out}: 4 commits and 1 look-back, of a chat\n") == (
         ended.value.code,
         capsys.readouterr().out,
     )
     with pytest.raises(SystemExit) as ended:
         main(["run", str(out), "--json"])
     report = json.loads(capsys.readouterr().out)
-    assert (0, "exact", 4, 2) == (
+    assert (0, "exact", 4, 1) == (
         ended.value.code,
         report["verdict"],
         report["commits"],

@@ -196,7 +196,7 @@ def test_the_report_for_people_says_the_same() -> None:
     for part in (
         "Backpack · run.jsonl · preset default",
         "✔ Exact. 900 retained commits and 25 look-backs read back exactly as the trace",
-        "History over time; its budget is the upper edge",
+        "History over time, up to its budget",
         "1,200 made · 900 retained · 300 pruned (2 times)",
         "40 MiB now · 50 MiB at its peak · 50 MiB budget",
         "293 KiB in 17 keys",
@@ -266,7 +266,7 @@ def test_mistakes_are_listed_as_they_are() -> None:
 
 def test_a_configuration_is_called_by_its_file() -> None:
     """A file of the user's own stands in the title, without its folder or control characters."""
-    report = evolve(REPORT, config="my/agent.yaml", trace="my/\x1b[2J.jsonl")
+    report = evolve(REPORT, preset="agent.yaml", config="my/agent.yaml", trace="my/\x1b[2J.jsonl")
 
     assert r"Backpack · \x1b[2J.jsonl · agent.yaml" in printed(report)
     assert "my/agent.yaml" == as_dict(report)["config"]
@@ -279,7 +279,7 @@ def test_a_small_history_is_drawn_large() -> None:
 
     text = printed(evolve(REPORT, replay=evolve(REPLAY, history_over_time=sizes, usage=usage)))
 
-    assert "History over time; its budget is 10 times the upper edge" in text
+    assert "History over time, up to its peak; the budget is 10 times that" in text
     assert f"{format_size(5 * MIB):>10} │" in text
 
 

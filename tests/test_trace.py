@@ -469,7 +469,7 @@ def _pipe(folder: Path) -> Path:
     [
         (_missing, "there is no such file; did you mean 'trace-1.jsonl'?"),
         (lambda folder: folder / "none" / "run.jsonl", "there is no such file"),
-        (lambda folder: folder, "is a directory; a trace is a file of JSON Lines, plain or gzip"),
+        (lambda folder: folder, "is a directory; name a file of JSON Lines, plain or gzip"),
         (_pipe, "is no regular file; a trace is read twice, so it cannot come through a pipe"),
     ],
     ids=["missing", "no folder", "directory", "pipe"],

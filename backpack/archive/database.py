@@ -68,15 +68,15 @@ def parsed(url: str) -> URL:
             f"there is no archive in {shown(found.drivername)}; there are: sqlite, postgresql",
             field="url",
         )
-    if scheme == "sqlite" and found.database in (None, "", ":memory:"):
-        raise ConfigError(
-            "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'",
-            field="url",
-        )
     if scheme == "sqlite" and (found.host or found.username or found.port or found.query):
         raise ConfigError(
             f"the URL of an SQLite file has a path, and nothing else: 'sqlite:///runs.db', not "
             f"{shown(url)}",
+            field="url",
+        )
+    if scheme == "sqlite" and found.database in (None, "", ":memory:"):
+        raise ConfigError(
+            "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'",
             field="url",
         )
     if "\0" in (found.database or "") or not is_unicode(found.database or ""):

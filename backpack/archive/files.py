@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from glob import escape
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,10 @@ def check_file(path: Path, *, must_exist: bool) -> None:
     To SQLite an empty file is a new database: an archive that lost all would be begun anew.
 
     Raises:
-        ArchiveError: It has to be there, and is not, or is empty.
+        ArchiveError: It has to be there, and is not, or is empty; or it may not be read.
         CorruptError: It was an archive once.
     """
+    _check_permission(path)
     if must_exist and not path.exists():
         raise ArchiveError(f"there is no archive {path}")
     if must_exist and _is_empty(path):
@@ -32,6 +34,20 @@ def check_file(path: Path, *, must_exist: bool) -> None:
             f"the archive {path} is empty, and was not: its lock or its write-ahead log is beside "
             "it; put a copy in its place, or delete them all to begin anew"
         )
+
+
+def _check_permission(path: Path) -> None:
+    """Refuse a file that may not be read, of which SQLite says no more than that it cannot.
+
+    Raises:
+        ArchiveError: It is there, or its folder is, and it may not be read.
+    """
+    try:
+        is_closed = path.exists() and not os.access(path, os.R_OK)
+    except PermissionError:
+        is_closed = True
+    if is_closed:
+        raise ArchiveError(f"{path} may not be read: see that this user may read it and its folder")
 
 
 def _is_empty(path: Path) -> bool:

@@ -8,6 +8,7 @@ from random import SystemRandom
 import click
 
 from backpack.cli.terminal import complain, emit, emit_json, is_unicode, progress
+from backpack.errors import ConfigError
 from backpack.report import to_ascii
 
 __all__ = ["check"]
@@ -67,8 +68,9 @@ def check(
 ) -> int:
     """Check policies against the laws of the specification.
 
-    A TARGET is 'module:Class', a function that makes a policy, or the name of a built-in one.
-    Modules are looked for in the current folder, too. It needs backpack-memory[spec].
+    A TARGET is 'module:Class', 'module:function' where the function is a policy or makes one
+    without arguments, or the name of a built-in one. Modules are looked for in the current folder,
+    too. It needs backpack-memory[spec].
     """
     if bool(targets) + (preset is not None) + (config_file is not None) != 1:
         raise click.UsageError("say what to check: a TARGET, --preset or --config, one of them")
@@ -77,8 +79,8 @@ def check(
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        raise click.ClickException(
-            'checking needs Hypothesis; pip install "backpack-memory[spec]" brings it'
+        raise ConfigError(
+            'checking needs the package hypothesis; pip install "backpack-memory[spec]" brings it'
         ) from error
     options = {
         "axis": axis,
@@ -111,7 +113,9 @@ def check(
         )
     for result in results:
         if result.error is not None:
-            complain(f"{result.name}: {result.error}")
+            # A policy is named by the error itself where that is about what it is.
+            is_named = result.error.startswith(f"{result.name} ")
+            complain(result.error if is_named else f"{result.name}: {result.error}")
     return int(spec.exit_code(results))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from attrs import evolve
 
+from backpack.cli.imports import modules_here
 from backpack.cli.terminal import complain, emit_json, emit_rich, line, progress
 from backpack.compare.comparison import Comparison, compare, exit_code
 from backpack.compare.contenders import Contender, budgets_from, contenders_from
@@ -63,14 +64,17 @@ With 1, 2 and 3, the others are compared all the same, if the trace begins well.
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison for programs.")
 @click.option(
-    "--report", metavar="FILE", type=click.Path(path_type=Path), help="Write an HTML page."
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write an HTML page; a FILE that is there is replaced.",
 )
 @click.option(
     "--plot",
     "plot_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write the curve of answered look-backs as SVG.",
+    help="Write the curve of answered look-backs as SVG; a FILE that is there is replaced.",
 )
 @click.option(
     "--seed",
@@ -104,7 +108,8 @@ def compare_command(
 
     TRACE is a file of JSON Lines, plain or gzip; without it, a small trace that comes with
     Backpack is replayed. Beside the contenders stand what keeping everything would take, the best
-    that pruning could do if it knew the future, and pruning that draws lots.
+    that pruning could do if it knew the future, and pruning that draws lots. Modules that a FILE of
+    --config names are looked for in the current folder, too.
     """
     try:
         contenders = contenders_from(presets, config_files)
@@ -112,7 +117,7 @@ def compare_command(
         inputs = [*map(Path, config_files), *([] if trace is None else [trace])]
         _check_output(report, "--report", inputs)
         _check_output(plot_file, "--plot", [*inputs, *([] if report is None else [report])])
-        with _traced(trace) as path:
+        with _traced(trace) as path, modules_here(wanted=bool(config_files) and not no_imports):
             found = _compared(
                 path, contenders, sizes, jobs or jobs_by_default(), seed, not no_imports
             )

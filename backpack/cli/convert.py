@@ -9,6 +9,7 @@ import click
 from backpack.cli.terminal import emit, line, progress
 from backpack.converting import KINDS, Kind
 from backpack.converting import convert as convert_file
+from backpack.wording import counted
 
 __all__ = ["convert"]
 
@@ -59,6 +60,7 @@ def convert(
             progress=advance,
         )
     emit(
-        f"{line(str(out))}: {found.commits:,} commits and {found.look_backs:,} look-backs, of "
+        f"{line(str(out))}: {counted(found.commits, 'commit')} and "
+        f"{counted(found.look_backs, 'look-back')}, of "
         f"{'a chat' if found.kind == 'chat' else 'states'}\n"
     )

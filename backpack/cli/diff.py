@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
 from backpack.cli.paint import emit_lines, is_terminal, painter
+from backpack.looking.changes import deepdiff
 from backpack.looking.comparing import KeyChange, between
 from backpack.looking.differing import as_json_pieces, summed_up, told
 from backpack.past import Past
@@ -43,6 +45,9 @@ def diff(
     FILE is a checkpoint, an SQLite archive, or the URL of an archive. A commit is its id, its
     number, HEAD, HEAD~3, or a tag; B is HEAD if left out. It needs backpack-memory[look].
     """
+    if not stat:
+        # Asked for before anything is told, whether or not it comes to be needed.
+        deepdiff()
     with Past(file, name) as past:
         one, other = past.find(first), past.find(second)
         changes = between(past, one.commit.seq, other.commit.seq, key)
@@ -56,8 +61,12 @@ def _lines_of(
     one: LoggedCommit, other: LoggedCommit, changes: Iterator[KeyChange], *, stat: bool, full: bool
 ) -> Iterator[str]:
     paint = painter()
+    changed = next(changes, None)
     yield paint(f"{one.commit.id} -> {other.commit.id}", fg="yellow")
-    for each in changes:
+    if changed is None:
+        yield "(nothing differs)"
+        return
+    for each in chain([changed], changes):
         yield summed_up(each, paint)
         if not stat:
             yield from told(each, paint, full=full)

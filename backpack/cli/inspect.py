@@ -25,7 +25,11 @@ __all__ = ["inspect"]
 @click.option("--port", metavar="N", type=click.IntRange(1, 65535), help="The port; any if not.")
 @click.option("--no-open", is_flag=True, help="Open no browser.")
 @click.option(
-    "--export", "out", metavar="OUT", type=click.Path(path_type=Path), help="Write the page there."
+    "--export",
+    "out",
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Write the page there; an OUT that is there is replaced.",
 )
 @click.option(
     "--limit",
@@ -91,5 +95,6 @@ def _module(name: str) -> Any:
     except ModuleNotFoundError as error:
         raise ArchiveError(
             f"a page is served with the package {error.name}; "
-            'pip install "backpack-memory[inspect]" brings it. --export needs no more than there is'
+            'pip install "backpack-memory[inspect]" brings it. '
+            '--export needs no more than "backpack-memory[archive]"'
         ) from error

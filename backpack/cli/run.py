@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from backpack.cli.imports import modules_here
 from backpack.cli.terminal import complain, emit_json, emit_rich, line, progress
+from backpack.compare.contenders import budget_from
 from backpack.config import load_file, load_preset
 from backpack.container import Backpack
 from backpack.errors import BackpackError, TraceError
@@ -65,15 +67,19 @@ def run(
 
     TRACE is a file of JSON Lines, plain or gzip; without it, a small trace that comes with
     Backpack is replayed. A second pass over the trace recomputes the state without Backpack and
-    compares every retained commit, value for value, type for type.
+    compares every retained commit, value for value, type for type. Modules that a FILE names are
+    looked for in the current folder, too.
     """
     if preset is not None and config_file is not None:
         raise click.UsageError("--preset and --config exclude each other")
+    here = modules_here(wanted=config_file is not None and not no_imports)
+    click.get_current_context().with_resource(here)
     try:
+        size = None if budget is None else budget_from(budget)
         if config_file is None:
-            config = load_preset(preset or "default", max_history_size=budget)
+            config = load_preset(preset or "default", max_history_size=size)
         else:
-            config = load_file(config_file, allow_imports=not no_imports, max_history_size=budget)
+            config = load_file(config_file, allow_imports=not no_imports, max_history_size=size)
         backpack = Backpack(**config.arguments())
     except BackpackError as error:
         if as_json:

@@ -35,7 +35,7 @@ _SUMMARY = 100
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.argument("what", metavar="COMMIT[:KEY]", default="HEAD")
+@click.argument("what", metavar="[COMMIT][:KEY]", default="HEAD")
 @click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
 @click.option("--state", is_flag=True, help="All keys as of COMMIT, not only those it changed.")
 @click.option("--full", is_flag=True, help="All of the value, on a terminal as well.")
@@ -47,7 +47,8 @@ def show(
     """Show a COMMIT and what it changed, or the value that a KEY had as of it.
 
     FILE is a checkpoint, an SQLite archive, or the URL of an archive. COMMIT is the id of a commit,
-    its number, HEAD, HEAD~3, or a tag. What stands behind the first colon is the KEY.
+    its number, HEAD, HEAD~3, or a tag; HEAD if left out. What stands behind the first colon is the
+    KEY.
     """
     commit, colon, key = what.partition(":")
     if (state and colon) or (raw and not colon) or (raw and as_json):

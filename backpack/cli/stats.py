@@ -137,10 +137,17 @@ def _settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if is_size:
             text = f"{format_size(value)} ({value:,} bytes)"
         elif isinstance(value, dict):
-            text = ", ".join(f"{each}: {argument}" for each, argument in value.items())
+            text = ", ".join(
+                f"{each}: {_argument(each, argument)}" for each, argument in value.items()
+            )
         else:
             text = str(value)
         yield quoted_if_odd(name, _NAME), cut(printable(text))
+
+
+def _argument(name: str, argument: object) -> object:
+    is_size = name in ("max_value_size", "max_size") and type(argument) is int
+    return format_size(argument) if is_size else argument  # type: ignore[arg-type]
 
 
 def _text(text: str, style: str = "") -> Text:
@@ -183,7 +190,9 @@ def _nodes(found: Statistics) -> Table:
     table = _table("node", "commits", "measured")
     for each in islice(found.nodes, _SHOWN):
         name = (
-            Text("nobody", style="dim") if each.by is None else _text(quoted_if_odd(each.by, _NAME))
+            Text("(no node)", style="dim")
+            if each.by is None
+            else _text(quoted_if_odd(each.by, _NAME))
         )
         table.add_row(name, Text(f"{each.commits:,}"), Text(format_size(each.measured)))
     return table

@@ -15,7 +15,7 @@ from backpack.errors import ConfigError
 from backpack.units import parse_size
 from backpack.wording import shown
 
-__all__ = ["BOUNDS", "Contender", "budgets_from", "contenders_from"]
+__all__ = ["BOUNDS", "Contender", "budget_from", "budgets_from", "contenders_from"]
 
 #: What stands beside the contenders.
 BOUNDS: Final = ("unbounded", "clairvoyant", "random")
@@ -97,14 +97,23 @@ def budgets_from(texts: Iterable[str]) -> tuple[int, ...]:
                     "commas, like '5 MiB,10 MiB'",
                     field="--budget",
                 )
-            size = parse_size(part, field="--budget")
-            if size < MINIMUM_BUDGET:
-                raise ConfigError(
-                    f"{size:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
-                    field="--budget",
-                )
-            found.add(size)
+            found.add(budget_from(part))
     return tuple(sorted(found))
+
+
+def budget_from(text: str) -> int:
+    """Read one budget, in bytes.
+
+    Raises:
+        ConfigError: It is no size, or too small for any history.
+    """
+    size = parse_size(text, field="--budget")
+    if size < MINIMUM_BUDGET:
+        raise ConfigError(
+            f"{size:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
+            field="--budget",
+        )
+    return size
 
 
 def _once(each: Sequence[str], names: Sequence[str], option: str) -> None:

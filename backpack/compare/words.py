@@ -11,7 +11,7 @@ from attrs import frozen
 from backpack.compare.comparison import Comparison, Round, Row, share
 from backpack.compare.trial import Ending, Pruning
 from backpack.units import format_size
-from backpack.wording import one_line
+from backpack.wording import counted, one_line
 
 __all__ = [
     "COLUMNS",
@@ -84,12 +84,13 @@ def about(comparison: Comparison) -> str:
     """Return in a line what was replayed."""
     survey = comparison.survey
     looks = (
-        f"{_counted(len(survey.looks), 'look-back')} at {format_size(survey.look_bytes)} of values"
+        f"{counted(len(survey.looks), 'look-back')} at {format_size(survey.look_bytes)} of values"
         if survey.looks
-        else "no look-backs, so there are no shares of them"
+        else "no look-backs, so there are no shares of them: record a run that looks back, or "
+        "convert a log with --look-backs"
     )
     name = one_line(Path(comparison.trace).name)
-    return f"{name} · {_counted(survey.commits, 'commit')} · {looks}"
+    return f"{name} · {counted(survey.commits, 'commit')} · {looks}"
 
 
 def title(each: Round) -> str:
@@ -168,7 +169,7 @@ def _failure(row: Row, comparison: Comparison) -> str:
     where = ""
     if outcome.line is not None:
         where = f"stopped at line {outcome.line:,}, after {outcome.operations:,} of "
-        where += f"{_counted(comparison.survey.operations, 'operation')}: "
+        where += f"{counted(comparison.survey.operations, 'operation')}: "
     contender = row.trial.contender
     whose = f"of {one_line(contender.name)}: " if row.is_bound and contender is not None else ""
     return f"{whose}{where}{outcome.error}"
@@ -177,10 +178,10 @@ def _failure(row: Row, comparison: Comparison) -> str:
 def _wrong(row: Row) -> str:
     outcome = row.outcome
     if outcome.wrong:
-        return f"{_counted(outcome.wrong, 'look-back')} not answered as the trace says"
+        return f"{counted(outcome.wrong, 'look-back')} not answered as the trace says"
     return (
         f"history took up to {outcome.peak:,} bytes, more than its budget, after "
-        f"{_counted(outcome.over_budget, 'operation')}"
+        f"{counted(outcome.over_budget, 'operation')}"
     )
 
 
@@ -189,7 +190,3 @@ def _milliseconds(microseconds: float | None) -> str:
         return NONE
     milliseconds = microseconds / 1000
     return f"{milliseconds:,.0f}" if milliseconds >= 100 else f"{milliseconds:.2f}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

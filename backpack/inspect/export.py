@@ -14,10 +14,10 @@ from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from backpack.errors import ArchiveError
 from backpack.inspect.index import REMOVED, Index, index_of
@@ -96,6 +96,9 @@ def export(
         raise ArchiveError(f"{final} is what is to be looked at; name another file for the page")
     with Past(place, name) as past:
         index = index_of(past)
+        # Who is sent the page has no use for the folders of this machine, or the name of a server.
+        where = PureWindowsPath(index.about["where"]).name
+        index = evolve(index, about={**index.about, "where": where})
         omitted = left_out(index, limit)
         nodes = _nodes(past, index, omitted, progress)
         text = page_of(index, nodes, len(omitted))
@@ -105,7 +108,8 @@ def export(
         part.replace(final)
     except OSError as error:
         raise ArchiveError(
-            f"the page {final} cannot be written: {one_line(str(error))}; nothing was changed"
+            f"the page {final} cannot be written: {error.strerror or one_line(str(error))}; "
+            "nothing was changed"
         ) from error
     finally:
         with suppress(OSError):

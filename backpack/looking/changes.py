@@ -20,7 +20,7 @@ from backpack.codec.ways import element_step, index_step, key_step
 from backpack.errors import ConfigError, UnpackableValue
 from backpack.records import digest
 
-__all__ = ["ABSENT", "Absent", "Difference", "Kind", "differences"]
+__all__ = ["ABSENT", "Absent", "Difference", "Kind", "deepdiff", "differences"]
 
 Kind: TypeAlias = Literal["added", "removed", "changed", "type", "order"]
 
@@ -115,7 +115,7 @@ class _Walk:
 
     looks: int = _LOOKED_INTO
     steps: int = _STEPS
-    deep: Any = field(factory=lambda: _deepdiff())
+    deep: Any = field(factory=lambda: deepdiff())
     codec: MsgpackCodec = field(factory=MsgpackCodec)
 
     def is_same(self, pair: _Pair) -> bool:
@@ -329,7 +329,7 @@ def _steps(one: Sequence[str], other: Sequence[str]) -> int:
     return steps * stretches
 
 
-def _deepdiff() -> Any:
+def deepdiff() -> Any:
     """Return the class that finds differences, imported now.
 
     Raises:

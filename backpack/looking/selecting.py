@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Bound", "Chosen", "chosen", "parse_when"]
 
 _SPAN: Final = re.compile(r"[0-9.]+\s*[A-Za-z]+", re.ASCII)
+#: A commit that only may not be there; a tag is any other text.
+_COMMIT: Final = re.compile(r"[0-9]+(-[a-z0-9]{6})?|(HEAD|@)[~^0-9]*", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-W[0-9]{2}(-[0-9])?", re.ASCII)
 
 
@@ -171,8 +173,11 @@ def _parse_time(past: Past, text: str, is_end: bool) -> Bound | None:
 
 
 def _refuse(text: str, error: BackpackError) -> NoReturn:
+    if _COMMIT.fullmatch(text):
+        raise error
+    _, meant, tag = str(error).partition("; did you mean")
     raise ConfigError(
-        f"{shown(text)} is no time: write a date or time like '2026-05-01' or "
+        f"{shown(text)} is neither a time nor a commit: write a date or time like '2026-05-01' or "
         "'2026-05-01T12:00+02:00' (without an offset it is UTC), a span before the newest commit "
-        f"like '2h' or '30 days', or a commit: {error}"
+        f"like '2h' or '30 days', or a commit's id or number, HEAD, HEAD~3 or a tag{meant}{tag}"
     ) from error
