@@ -17,7 +17,7 @@ from backpack.snapshot import Snapshot, diff
 from backpack.transaction import edit, transact
 from backpack.units import format_size, parse_size
 from backpack.usage import measure
-from backpack.wording import described
+from backpack.wording import counted, described
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -449,7 +449,7 @@ class Backpack(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         usage = self.memory_usage()
         return (
-            f"<Backpack {self._engine.code}: {usage.keys:,} keys, "
+            f"<Backpack {self._engine.code}: {counted(usage.keys, 'key')}, "
             f"{usage.commits_retained:,} of {usage.commits_made:,} commits retained, history "
             f"{format_size(usage.history_bytes)} of {format_size(usage.budget_bytes)}>"
         )

@@ -207,8 +207,17 @@ def _kind_of_source(source: Path) -> Kind:
 
     Lists, and objects with a list ``messages``, are chats; but where the messages of the second
     line go on from those of the first, that is one state after the other.
+
+    Raises:
+        TraceError: It holds neither.
     """
     first, *others = islice(_read(source, None), 2)
+    if isinstance(first[1], dict) and isinstance(first[1].get("choices"), list):
+        raise TraceError(
+            "it has 'choices': an answer of a model, and not the conversation; convert the list of "
+            "messages, answers included, or say --from states",
+            where=f"{source}:{first[0]}",
+        )
     messages = [
         data.get("messages") if isinstance(data, dict) else data for _, data in (first, *others)
     ]

@@ -12,6 +12,14 @@ and ``backpack check my_policies:MyPruning`` on the command line. It needs the e
 ``backpack-memory[spec]``, which brings Hypothesis.
 """
 
+try:
+    import hypothesis as _  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        'backpack.spec needs Hypothesis; pip install "backpack-memory[spec]" brings it',
+        name=error.name,
+    ) from error
+
 from backpack.spec.check import check_backpack, check_policy
 from backpack.spec.laws import LAWS, Law, LawBroken, check_laws, laws_of, require
 from backpack.spec.machine import BackpackMachine, machine_for

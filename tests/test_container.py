@@ -751,7 +751,7 @@ class TestSettings:
     def test_its_repr_tells_the_essentials(self, bp: Backpack) -> None:
         """Keys, commits, and history against its budget."""
         bp["k"] = 1
-        assert f"<Backpack {bp.code}: 1 keys, 1 of 1 commits retained, history " in repr(bp)
+        assert f"<Backpack {bp.code}: 1 key, 1 of 1 commits retained, history " in repr(bp)
         assert repr(bp).endswith(" of 50 MiB>")
 
 

@@ -298,6 +298,12 @@ BROKEN: list[tuple[str, bytes, dict[str, Any], str]] = [
         {},
         r"{log}:1: the state has the key '\ud800'; a key",
     ),
+    (
+        "an answer",
+        as_lines({"id": "1", "choices": [{"message": CHAT[0]}]}),
+        {},
+        "{log}:1: it has 'choices': an answer of a model, and not the conversation; convert the",
+    ),
     ("nothing in it", as_lines({}, {}), {}, "{log}: no state in it has anything in it"),
 ]
 

@@ -267,6 +267,10 @@ def test_without_hypothesis_it_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     needed = 'checking needs the package hypothesis; pip install "backpack-memory[spec]" brings it'
     assert (2, f"backpack: {needed}\n") == (done.returncode, done.stderr)
+    command = [sys.executable, "-c", "import backpack.spec"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    needed = 'backpack.spec needs Hypothesis; pip install "backpack-memory[spec]" brings it'
+    assert done.stderr.endswith(f"ModuleNotFoundError: {needed}\n")
 
 
 @pytest.mark.no_cover
