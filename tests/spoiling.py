@@ -172,7 +172,8 @@ class _Asked(dict[str, Any]):
             self.ask(f"{name}: at {seq}", partial(state_at, seq))
         self.ask(f"{name}: changed since 2", lambda: backpack.diff(f"2-{code}"))
         self.ask(f"{name}: tagged", lambda: backpack.tag(f"1-{code}", "more"))
-        self.ask(f"{name}: pinned", lambda: backpack.pin(f"{commits - 2}-{code}"))
+        # Another commit than the one tagged: that may have been refused, and then it tells no tag.
+        self.ask(f"{name}: pinned", lambda: backpack.pin(f"{commits - 1}-{code}"))
         packed = self.ask(f"{name}: one more", lambda: backpack.pack("a", "more", by="next"))
         if isinstance(packed, DAMAGE):
             assert list(backpack.items()) == self[f"{name}: state"]
