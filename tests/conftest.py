@@ -10,6 +10,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +23,10 @@ from sqlalchemy import text
 
 from backpack.archive import SqlArchive
 from backpack.archive.database import Database
+
+#: Tests that were run.
+_tests = count(1)
+_FREEZE_EVERY = 50
 
 _slow = [
     HealthCheck.too_slow,
@@ -65,6 +70,14 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Let it pass over what has stayed since, too: caches, and modules that tests import."""
+    if next(_tests) % _FREEZE_EVERY == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture
