@@ -348,6 +348,7 @@ def test_a_password_is_not_shown() -> None:
 # --- failures ----------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("write", ["on-prune", "on-commit"])
 @pytest.mark.parametrize("moment", ["begin", "before the commit", "after the commit"])
 @pytest.mark.parametrize("error", [OperationalError, KeyboardInterrupt])
@@ -396,6 +397,7 @@ def test_what_fails_changes_nothing(
         past.check(again)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
 def test_marks_that_fail_change_nothing(
     url: str, moment: str, monkeypatch: pytest.MonkeyPatch
