@@ -17,7 +17,7 @@ from commands import Ran, Run
 
 from backpack.cli import run as run_command
 from backpack.cli.imports import modules_here
-from backpack.config import preset_names
+from backpack.config import load_file, load_preset, preset_names
 from backpack.replay import Replay
 from backpack.replay import replay as honest_replay
 from backpack.verify import Verification
@@ -441,6 +441,18 @@ def test_a_preset_is_explained(backpack: Run) -> None:
         "backpack run --preset long-running",
     ):
         assert part in ran.out
+
+
+def test_a_preset_is_printed_to_be_copied(backpack: Run, tmp_path: Path) -> None:
+    """The file that it says is a configuration, the same one."""
+    for name in preset_names():
+        ran = backpack("presets", name, "--yaml")
+        (tmp_path / "mine.yaml").write_text(ran.out, encoding="utf-8")
+        assert (0, load_preset(name)) == (ran.code, load_file(tmp_path / "mine.yaml"))
+    for arguments in ([], ["default", "--json"]):
+        ran = backpack("presets", *arguments, "--yaml")
+        assert 2 == ran.code
+        assert ran.err.startswith("backpack: --yaml prints the file of one preset: give its NAME")
 
 
 def test_presets_are_told_to_programs(backpack: Run) -> None:

@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from backpack.cli.terminal import emit_json, emit_rich
+from backpack.cli.terminal import emit, emit_json, emit_rich
 from backpack.config import Config, Use, load_preset, preset_names
+from backpack.configs import preset_bytes
 from backpack.registry import AXES
 from backpack.units import format_size
 
@@ -20,12 +21,19 @@ __all__ = ["presets"]
 @click.command()
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print them for programs.")
-def presets(name: str | None, as_json: bool) -> None:
+@click.option(
+    "--yaml", "as_yaml", is_flag=True, help="Print the file of NAME, to be copied and changed."
+)
+def presets(name: str | None, as_json: bool, as_yaml: bool) -> None:
     """List the presets, or explain the one called NAME."""
+    if as_yaml and (name is None or as_json):
+        raise click.UsageError("--yaml prints the file of one preset: give its NAME, and no --json")
     if name is not None:
         config = load_preset(name)
         if as_json:
             emit_json(_settings(config))
+        elif as_yaml:
+            emit(preset_bytes(name).decode())
         else:
             emit_rich(_explained(config))
         return
