@@ -423,7 +423,7 @@ def test_files_that_are_none_are_told(run: Run, file: Path, tmp_path: Path, comm
     more = ["1"] if command == "diff" else []
     for place, said in (
         ("missing", "missing"),
-        ("text", "damaged, or is none"),
+        ("text", "is none: file is not a database; a trace is read by 'backpack run'"),
         ("damaged", "damaged"),
         ("several", "which Backpack?; there are: one, other"),
     ):

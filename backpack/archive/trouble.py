@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["told"]
 
-_DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
+_NO_DATABASE: Final = "SQLITE_NOTADB"
+_DAMAGED: Final = ("SQLITE_CORRUPT", _NO_DATABASE, "SQLITE_FORMAT")
 
 #: By how the name of the error begins; the first that fits is taken.
 _OF_SQLITE: Final = (
@@ -50,8 +51,10 @@ def told(error: DBAPIError | Error, name: str, what: str, patience: int) -> Exce
     """
     cause = getattr(error, "orig", None) or error
     reason = one_line(str(cause))
-    if (getattr(cause, "sqlite_errorname", None) or "").startswith(_DAMAGED):
-        return CorruptError(f"the archive {name} is damaged, or is none: {reason}")
+    code = getattr(cause, "sqlite_errorname", None) or ""
+    if code.startswith(_DAMAGED):
+        hint = "; a trace is read by 'backpack run'" if code == _NO_DATABASE else ""
+        return CorruptError(f"the archive {name} is damaged, or is none: {reason}{hint}")
     said = f"the archive {name} {what}: {reason}; nothing was changed"
     advice = _remedy(cause).format(patience=patience)
     return ArchiveError(f"{said}. {advice}, and do it again" if advice else said)
