@@ -18,12 +18,12 @@ from statistics import fmean, median
 from time import perf_counter
 
 from attrs import frozen
+from traced import changes_in
 
 from backpack.codec import MsgpackCodec
-from backpack.operations import Append, Look, Pack, Remove, changes_of
+from backpack.operations import Append, Pack, Remove
 from backpack.policies.frames import FRAME, compress, decompress
 from backpack.policies.patches import apply, make_patch, stretches
-from backpack.trace import read_trace
 
 LEVEL = 2
 READS = 300
@@ -149,13 +149,7 @@ def traced(path: str) -> Iterator[list[bytes]]:
     codec = MsgpackCodec()
     state: dict[str, object] = {}
     texts: defaultdict[str, list[bytes]] = defaultdict(list)
-    changes = (
-        change
-        for operation in read_trace(path)
-        if not isinstance(operation, Look)
-        for change in changes_of(operation)
-    )
-    for change in changes:
+    for change in changes_in(path):
         match change:
             case Pack(key=key, value=value):
                 state[key] = value

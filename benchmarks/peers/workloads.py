@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from attrs import frozen
+from traced import changes_in
 
 from backpack.codec import MsgpackCodec
-from backpack.operations import Append, Look, Pack, Remove, changes_of
-from backpack.trace import read_trace
+from backpack.operations import Append, Pack, Remove
 from peers.records import Shape
 
 __all__ = ["WORKLOADS", "Step", "Text", "Workload", "shape_of_trace", "steps_of"]
@@ -112,13 +112,7 @@ def small(steps: int) -> Iterator[Step]:
 def traced(path: str) -> Iterator[Step]:
     """Yield what a trace packs and appends, key by key; a removal becomes None: not all have it."""
     lists: dict[str, list[Any]] = {}
-    changes = (
-        change
-        for operation in read_trace(path)
-        if not isinstance(operation, Look)
-        for change in changes_of(operation)
-    )
-    for change in changes:
+    for change in changes_in(path):
         match change:
             case Pack(key=key, value=value):
                 if isinstance(value, list):
