@@ -5,12 +5,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["counted", "described", "found", "nearest", "one_line", "one_of", "shown"]
+__all__ = [
+    "counted",
+    "cut",
+    "described",
+    "found",
+    "nearest",
+    "one_line",
+    "one_of",
+    "printable",
+    "shown",
+]
 
 _LONGEST = 60
+_LINE = 200
 
 
-def one_line(text: str, *, longest: int = 200) -> str:
+def one_line(text: str, *, longest: int = _LINE) -> str:
     """Text as one line of printable characters, cut where it is too long.
 
     Args:
@@ -20,9 +31,30 @@ def one_line(text: str, *, longest: int = 200) -> str:
     Returns:
         The text with line breaks as spaces and other control characters escaped.
     """
-    line = " ".join(text[: longest * 4].split())
-    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
-    return safe if len(safe) <= longest else f"{safe[: longest - 3]}..."
+    return cut(printable(" ".join(text[: longest * 4].split())), longest)
+
+
+def printable(text: str) -> str:
+    r"""Return a text with everything escaped that is not printable: nothing in it is obeyed.
+
+    That is control characters, escape sequences, line ends, and marks that turn the direction of
+    what is read.
+
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def cut(text: str, longest: int = _LINE) -> str:
+    """Return a text cut to so many characters.
+
+    >>> cut("a long story", 8)
+    'a lon...'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def shown(value: object) -> str:

@@ -22,10 +22,11 @@ from backpack import MsgpackCodec, Unavailable
 from backpack.codec.foreign import Foreign, decode_foreign
 from backpack.looking.changes import ABSENT
 from backpack.looking.spelling import Shortly, for_json, for_people
-from backpack.looking.words import cut, moment, printable, quoted_if_odd
+from backpack.looking.words import moment, quoted_if_odd
 from backpack.looking.writing import on_lines, on_one_line, one_line_of, shortened
 from backpack.spec.sameness import same
 from backpack.spec.values import Colour, Plan, Rights, json_values, values
+from backpack.wording import cut, printable
 
 builtin = st.recursive(
     st.none()

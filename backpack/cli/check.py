@@ -7,6 +7,7 @@ from random import SystemRandom
 
 import click
 
+from backpack.cli.options import no_imports
 from backpack.cli.terminal import complain, emit, emit_json, is_unicode, progress
 from backpack.errors import ConfigError
 from backpack.report import to_ascii
@@ -50,9 +51,7 @@ Exit codes:
     help="What one example may take before it counts as hanging; 20 if left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the reports for programs.")
-@click.option(
-    "--no-imports", is_flag=True, help="Refuse a FILE that names code from outside Backpack."
-)
+@no_imports
 def check(
     targets: tuple[str, ...],
     preset: str | None,

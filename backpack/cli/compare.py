@@ -12,6 +12,7 @@ import click
 from attrs import evolve
 
 from backpack.cli.imports import modules_here
+from backpack.cli.options import no_imports
 from backpack.cli.terminal import complain, emit_json, emit_rich, line, progress
 from backpack.compare.comparison import Comparison, compare, exit_code
 from backpack.compare.contenders import Contender, budgets_from, contenders_from
@@ -89,9 +90,7 @@ With 1, 2 and 3, the others are compared all the same, if the trace begins well.
     type=click.IntRange(min=1),
     help="Replays at the same time; one for each processor if left out.",
 )
-@click.option(
-    "--no-imports", is_flag=True, help="Refuse a FILE that names code from outside Backpack."
-)
+@no_imports
 def compare_command(
     trace: Path | None,
     presets: tuple[str, ...],

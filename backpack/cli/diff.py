@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backpack.cli.options import named
 from backpack.cli.paint import emit_lines, is_terminal, painter
 from backpack.looking.changes import deepdiff
 from backpack.looking.comparing import KeyChange, between
@@ -25,7 +26,7 @@ __all__ = ["diff"]
 @click.argument("file", metavar="FILE")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="[B]", default="HEAD")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 @click.option("--key", metavar="KEY", help="Only what changed of KEY.")
 @click.option("--stat", is_flag=True, help="Only which keys changed, and how large they are.")
 @click.option("--full", is_flag=True, help="All differences, on a terminal as well.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backpack.cli.options import named
 from backpack.cli.terminal import emit, line, progress
 from backpack.opening import archives
 
@@ -16,7 +17,7 @@ __all__ = ["restore", "save", "verify_file"]
 @click.command()
 @click.argument("archive", metavar="ARCHIVE")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 def save(archive: str, file: Path, name: str | None) -> None:
     """Write a Backpack in ARCHIVE, with all its past, to a checkpoint FILE.
 
@@ -31,7 +32,7 @@ def save(archive: str, file: Path, name: str | None) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("archive", metavar="ARCHIVE")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 def restore(file: Path, archive: str, name: str | None) -> None:
     """Enter the Backpack of a checkpoint FILE into ARCHIVE, from where Backpack.open goes on.
 
@@ -45,7 +46,7 @@ def restore(file: Path, archive: str, name: str | None) -> None:
 
 @click.command(name="verify")
 @click.argument("file", metavar="FILE")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 def verify_file(file: str, name: str | None) -> None:
     """Read all of a checkpoint or an archive, and say whether it is as it was written."""
     with progress("verifying") as advance:

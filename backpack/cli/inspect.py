@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from backpack.cli.options import named
 from backpack.cli.terminal import emit, line, progress
 from backpack.errors import ArchiveError
 from backpack.inspect.export import LIMIT, export
@@ -21,7 +22,7 @@ __all__ = ["inspect"]
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 @click.option("--port", metavar="N", type=click.IntRange(1, 65535), help="The port; any if not.")
 @click.option("--no-open", is_flag=True, help="Open no browser.")
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backpack.cli.options import named
 from backpack.cli.paint import emit_lines, painter
 from backpack.looking.selecting import Bound, Chosen, chosen, parse_when
 from backpack.looking.telling import as_data, changed_sizes, in_full, on_a_line
@@ -24,7 +25,7 @@ __all__ = ["log"]
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 @click.option("--key", metavar="KEY", help="Only commits that changed KEY.")
 @click.option("--by", metavar="NODE", help="Only commits that NODE made.")
 @click.option("--tag", metavar="TAG", help="Only commits that have TAG.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from backpack.cli.imports import modules_here
+from backpack.cli.options import no_imports
 from backpack.cli.terminal import complain, emit_json, emit_rich, line, progress
 from backpack.compare.contenders import budget_from
 from backpack.config import load_file, load_preset
@@ -51,9 +52,7 @@ With 2 and 3, everything before the error is replayed, verified and reported.
     help="Compare only N retained commits, evenly spread; all of them if left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report for programs.")
-@click.option(
-    "--no-imports", is_flag=True, help="Refuse a FILE that names code from outside Backpack."
-)
+@no_imports
 def run(
     trace: Path | None,
     preset: str | None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backpack.cli.options import named
 from backpack.cli.paint import emit_lines, is_terminal, painter
 from backpack.cli.terminal import ReaderGone
 from backpack.errors import ConfigError
@@ -36,7 +37,7 @@ _SUMMARY = 100
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.argument("what", metavar="[COMMIT][:KEY]", default="HEAD")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 @click.option("--state", is_flag=True, help="All keys as of COMMIT, not only those it changed.")
 @click.option("--full", is_flag=True, help="All of the value, on a terminal as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for programs.")

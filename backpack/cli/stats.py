@@ -11,11 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from backpack.cli.options import named
 from backpack.cli.terminal import emit_json, emit_rich, is_unicode
 from backpack.looking.statistics import Statistics, statistics_of
-from backpack.looking.words import cut, moment, printable, quoted_if_odd
+from backpack.looking.words import moment, quoted_if_odd
 from backpack.past import Past
 from backpack.units import format_size
+from backpack.wording import cut, printable
 
 __all__ = ["stats"]
 
@@ -25,7 +27,7 @@ _NAME = 40
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--name", metavar="NAME", help="Which Backpack; the only one if left out.")
+@named
 @click.option("--json", "as_json", is_flag=True, help="Print it for programs; sizes in bytes.")
 def stats(file: str, name: str | None, as_json: bool) -> None:
     """Tell what there is of a Backpack in FILE, and where its bytes are.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from backpack.looking.changes import ABSENT, Difference
 from backpack.looking.spelling import Shortly, for_json
-from backpack.looking.words import cut, printable, quoted_if_odd
+from backpack.looking.words import quoted_if_odd
 from backpack.looking.writing import on_one_line, one_line_of
 from backpack.units import format_size
+from backpack.wording import cut, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

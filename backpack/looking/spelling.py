@@ -18,9 +18,9 @@ from backpack.codec import MsgpackCodec
 from backpack.codec.foreign import Foreign
 from backpack.errors import UnpackableValue
 from backpack.looking.changes import Absent
-from backpack.looking.words import printable
 from backpack.looking.writing import Holder, on_one_line
 from backpack.records import Unavailable
+from backpack.wording import printable
 
 __all__ = ["Shortly", "for_json", "for_people"]
 

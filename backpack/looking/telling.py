@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backpack.looking.words import cut, moment, printable, quoted_if_odd
+from backpack.looking.words import moment, quoted_if_odd
 from backpack.units import format_size
+from backpack.wording import cut, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,32 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["cut", "moment", "printable", "quoted_if_odd"]
+from backpack.wording import cut
+
+__all__ = ["moment", "quoted_if_odd"]
 
 _LONGEST: Final = 200
-
-
-def printable(text: str) -> str:
-    r"""Return a text with everything escaped that is not printable: nothing in it is obeyed.
-
-    That is control characters, escape sequences, line ends, and marks that turn the direction of
-    what is read.
-
-    >>> print(printable("a\x1b[2Jb"))
-    a\x1b[2Jb
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def cut(text: str, longest: int = _LONGEST) -> str:
-    """Return a text cut to so many characters.
-
-    >>> cut("a long story", 8)
-    'a lon...'
-    """
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def quoted_if_odd(text: str, longest: int = _LONGEST) -> str:
