@@ -51,13 +51,25 @@ def test_it_takes_what_is_held_and_little_more(
     assert seen["beyond"] < BEYOND, seen
 
 
+#: The command, drawing so often that a quick machine does not do it all between two pictures.
+DRAWN_OFTEN = """
+import sys
+from functools import partial
+from rich import progress
+progress.Progress = partial(progress.Progress, refresh_per_second=500)
+from backpack.cli import main
+main(sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize("command", ["restore", "save", "verify"])
 def test_progress_is_drawn_on_a_terminal(command: str, file: Path, tmp_path: Path) -> None:
     """More than once, up to all of it, and taken away at the end."""
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     master, slave = pty.openpty()
+    _, _, _, *rest = arguments(command, file, tmp_path)
     with subprocess.Popen(
-        arguments(command, file, tmp_path),
+        [sys.executable, "-c", DRAWN_OFTEN, *rest],
         stdout=subprocess.PIPE,
         stderr=slave,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
