@@ -29,7 +29,7 @@ LAYERS = [
     {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
     {"config", "saving", "synthetic", "operations", "trace", "trace_file", "json_form"},
     {"opening", "past", "replay", "verify", "report", "recording", "converting"},
-    {"compare", "inspect", "looking"},
+    {"compare", "inspect", "integrations", "looking"},
     {"cli"},
     {"__main__"},
 ]
@@ -135,6 +135,7 @@ def test_modules_stay_small() -> None:
 def test_importing_backpack_imports_no_optional_part() -> None:
     """Neither the spec's Hypothesis nor what the command line needs is loaded with the package."""
     optional = ("hypothesis", "click", "yaml", "numpy", "pydantic", "matplotlib", "backpack.config")
+    optional += ("langgraph", "langchain_core", "agents", "opentelemetry", "backpack.integrations")
     code = f"import backpack, sys; print([name for name in {optional} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
