@@ -7,6 +7,7 @@ and no two changes overtake each other.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,6 +17,7 @@ from backpack.labels import check_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from os import PathLike
 
     from backpack.protocols import Archive
@@ -121,6 +123,10 @@ class AsyncBackpack:
         """Return a copy of the whole current state, as of one moment."""
         return await self._run(self.sync.to_dict)
 
+    def node(self, name: str, /) -> AbstractContextManager[None]:
+        """Have commits made inside the block be by a node: ``with bp.node("triage"):``."""
+        return self.sync.node(name)
+
     @asynccontextmanager
     async def transaction(self, **labels: Any) -> AsyncIterator[Changes]:
         """Change several keys in one commit, all or none, when the block ends.
@@ -129,6 +135,9 @@ class AsyncBackpack:
         commit.
         """
         changes = Changes(self._taken)
+        node = self.sync._engine.nodes.innermost()
+        if labels.get("by") is None and node is not None:
+            labels["by"] = node
         yield changes
         if changes.staged:
             changes.commit = await self._run(lambda: self._apply(changes.staged, labels))
@@ -208,8 +217,9 @@ class AsyncBackpack:
         return lambda: self.sync.codec.decode(encoded)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """Do something in the thread, after all that was asked for before."""
-        return await asyncio.wrap_future(self._thread.submit(work))
+        """Do something in the thread, after all asked for before, in the context of who asks."""
+        context = contextvars.copy_context()
+        return await asyncio.wrap_future(self._thread.submit(context.run, work))
 
 
 class AsyncSnapshot:

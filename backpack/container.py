@@ -10,6 +10,7 @@ from backpack.codec import MsgpackCodec
 from backpack.engine import Engine
 from backpack.errors import ConfigError, UnknownKey, ValueUnavailable
 from backpack.labels import Labels, check_key, check_keys, check_labels, check_name, check_tags
+from backpack.nodes import named_block
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
 from backpack.records import Unavailable
 from backpack.settings import Settings
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Backpack"]
 
 _MISSING: Final = object()
-
-
-def _seq(commit: Commit) -> int:
-    return commit.seq
 
 
 class Backpack(MutableMapping[str, Any]):
@@ -425,6 +422,21 @@ class Backpack(MutableMapping[str, Any]):
         """
         return edit(self._engine, key, check_labels(by, tags, note))
 
+    def node(self, name: str, /) -> AbstractContextManager[None]:
+        """Have commits made inside the block be by a node, unless they say ``by`` themselves.
+
+        The innermost block counts; tasks started inside inherit it, other threads do not.
+
+        Raises:
+            TypeError: The name is not a non-empty string.
+
+        >>> bp = Backpack()
+        >>> with bp.node("triage"):
+        ...     bp.pack("urgent", True).by
+        'triage'
+        """
+        return named_block(self._engine.nodes, name)
+
     # --- the mapping interface -----------------------------------------------------------
 
     def __getitem__(self, key: str) -> Any:
@@ -533,7 +545,7 @@ class Backpack(MutableMapping[str, Any]):
             indexes = range(len(commits)) if key is None else commits.changing(key)
             retained = [commits[index] for index in reversed(indexes)]
             archived = engine.reader.archived_commits(key)
-        return sorted(retained + archived, key=_seq, reverse=True) if archived else retained
+        return sorted(retained + archived, key=lambda commit: -commit.seq) if archived else retained
 
     def snapshot(self, commit: Commit | str) -> Snapshot:
         """Open the state as of a retained commit, to be read on demand.

@@ -21,6 +21,7 @@ from backpack.events import Events
 from backpack.guard import Guard, name_of
 from backpack.history import Current, History
 from backpack.ids import new_code
+from backpack.nodes import Nodes
 from backpack.proposal import Amendment, Proposal, Step
 from backpack.reader import Reader
 from backpack.records import (
@@ -86,6 +87,7 @@ class Engine:
         self.lock = RLock()
         self.guard = Guard()
         self.events = Events()
+        self.nodes: Nodes[str] = Nodes()
         self.history = History(self.code)
         self.store = Store(settings.storage, self.guard, settings.max_history_size)
         self.reader = Reader(self.history, settings.codec, self.store, self.lock, self.code)
@@ -223,6 +225,7 @@ class Engine:
         # First of all, since a clock may be anybody's: it may pack, or take its time.
         timestamp = self._now()
         seq = history.made + 1
+        by = self.nodes.innermost() if labels.by is None else labels.by
         changes: list[Change] = []
         steps: list[Step] = []
         for name, value in staged.items():
@@ -244,7 +247,7 @@ class Engine:
             seq=seq,
             timestamp=timestamp,
             changes=tuple(changes),
-            by=None if labels.by is None else interned(labels.by),
+            by=None if by is None else interned(by),
             tags=tuple(map(interned, labels.tags)),
             note=labels.note,
         )

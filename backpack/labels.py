@@ -9,7 +9,15 @@ from backpack.errors import ConfigError, InvalidKey
 from backpack.unicode import is_unicode
 from backpack.wording import described
 
-__all__ = ["Labels", "check_key", "check_keys", "check_labels", "check_name", "check_tags"]
+__all__ = [
+    "Labels",
+    "check_key",
+    "check_keys",
+    "check_labels",
+    "check_name",
+    "check_node",
+    "check_tags",
+]
 
 
 class Labels(NamedTuple):
@@ -83,6 +91,15 @@ def check_labels(by: object, tags: object, note: object) -> Labels:
     node = None if by is None else _text(by, "by", "the name of a node or None")
     remark = None if note is None else _text(note, "note", "a string or None", empty=True)
     return Labels(node, check_tags(tags), remark)
+
+
+def check_node(name: object) -> str:
+    """Return the name of a node as a plain string.
+
+    Raises:
+        TypeError: It is no string, empty, or not valid Unicode.
+    """
+    return _text(name, "the name of a node", "a non-empty string")
 
 
 def check_tags(tags: object) -> tuple[str, ...]:

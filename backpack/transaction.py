@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backpack.errors import ConflictError, UnknownKey
 from backpack.labels import check_key
+from backpack.nodes import labelled
 
 if TYPE_CHECKING:
     from backpack.engine import Engine, Staged
@@ -168,6 +169,7 @@ def transact(engine: Engine, labels: Labels) -> Iterator[Transaction]:
     Raises:
         ConflictError: What it used was packed or removed while the block ran.
     """
+    labels = labelled(engine.nodes, labels)
     with engine.lock:
         transaction = Transaction(engine)
         try:
@@ -187,6 +189,7 @@ def edit(engine: Engine, key: str, labels: Labels) -> Iterator[Any]:
         UnknownKey: The key does not exist.
         ConflictError: The key was packed or removed while the block ran.
     """
+    labels = labelled(engine.nodes, labels)
     with engine.lock:
         value = engine.unpack(key)
         before = engine.history.current[key]
