@@ -556,6 +556,53 @@ def test_a_task_started_inside_a_node_has_nodes_of_its_own() -> None:
     assert [1, 2] == bp["mine"]
 
 
+def test_a_task_that_fails_takes_nothing_from_the_node_it_was_started_in() -> None:
+    """Nor does it commit what that has changed since."""
+    bp = Backpack()
+    state = SharedState(bp)
+
+    async def work(fails: bool) -> None:
+        with state.node("work") as shared:
+            shared["work"] = True
+            await asyncio.sleep(0.001)
+            if fails:
+                raise Stop
+
+    async def main(fails: bool) -> None:
+        with state.node("outer") as shared:
+            shared["a"] = [1]
+            task = asyncio.ensure_future(work(fails))
+            await asyncio.sleep(0)
+            shared["a"].append(2)
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main(fails=True))
+    assert {"a": [1, 2]} == bp.to_dict()
+    asyncio.run(main(fails=False))
+    assert {"a": [1, 2], "work": True} == bp.to_dict()
+    assert [
+        ("outer", [1, 2]),
+        ("work", [1]),
+        ("outer", [1]),
+        ("outer", [1, 2]),
+        ("outer", [1]),
+    ] == [(commit.by, bp.snapshot(commit)["a"]) for commit in bp.history()]
+
+
+def test_keys_that_are_not_there_take_no_memory() -> None:
+    """However many a program asks for, or removes, from node to node."""
+    state = SharedState(Backpack())
+    for number in range(3):
+        with state.node("it") as shared:
+            shared[f"new {number}"] = 1
+            assert "not there" not in shared
+        with state.node("it") as shared:
+            del shared[f"new {number}"]
+    with state.node("the last"):
+        pass
+    assert {} == state._idle
+
+
 def test_labels_and_what_the_block_packs_itself() -> None:
     """The commit has the tags and the note; other commits of the block are by the node."""
     bp = Backpack()

@@ -52,9 +52,9 @@ class SharedState(MutableMapping[str, Any]):
 
     **Nodes that run in parallel**, in tasks or threads, work on values of their own. Each sees
     what others have committed, until it changes a key itself. Where two change the same key, the
-    one that ends second raises a :class:`~backpack.errors.ConflictError` and commits nothing: no
-    change is lost silently. A node that reads and writes a key without awaiting anything in
-    between cannot be in conflict with another task.
+    one that ends second raises a ``ConflictError`` and commits nothing: no change is lost silently.
+    A node that reads and writes a key without awaiting anything in between cannot be in conflict
+    with another task.
 
     Values stay the same objects from node to node, and are compared at the end of each, once they
     were used: that takes the memory and the time that encoding them takes.
