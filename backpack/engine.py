@@ -21,7 +21,7 @@ from backpack.events import Events
 from backpack.guard import Guard, name_of
 from backpack.history import Current, History
 from backpack.ids import new_code
-from backpack.nodes import Nodes
+from backpack.nodes import Nodes, all_open
 from backpack.proposal import Amendment, Proposal, Step
 from backpack.reader import Reader
 from backpack.records import (
@@ -225,7 +225,7 @@ class Engine:
         # First of all, since a clock may be anybody's: it may pack, or take its time.
         timestamp = self._now()
         seq = history.made + 1
-        by = self.nodes.innermost() if labels.by is None else labels.by
+        by = self.nodes.innermost() if labels.by is None and all_open() else labels.by
         changes: list[Change] = []
         steps: list[Step] = []
         for name, value in staged.items():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from backpack.labels import Labels
 
-__all__ = ["NodeBlock", "Nodes", "labelled", "named_block"]
+__all__ = ["NodeBlock", "Nodes", "all_open", "labelled", "named_block"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,9 @@ class _Opened:
 
 
 _OPENED: Final[ContextVar[tuple[_Opened, ...]]] = ContextVar("backpack_nodes", default=())
+
+#: Return what is open, whosever it is: nothing outside of any block, which is soon told.
+all_open: Final = _OPENED.get
 
 
 class Nodes(Generic[T]):
