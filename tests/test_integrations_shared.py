@@ -9,12 +9,14 @@ import json
 import threading
 from collections import Counter
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import pytest
 from attrs import frozen
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from test_interrupts import Interrupter
 
 from backpack import (
     AsyncBackpack,
@@ -27,6 +29,7 @@ from backpack import (
 )
 from backpack.audit import audit
 from backpack.integrations.shared import SharedState
+from backpack.nodes import _OPENED
 
 Shared: TypeAlias = MutableMapping[str, Any]
 
@@ -790,3 +793,41 @@ def test_it_is_not_made_of_an_asynchronous_one() -> None:
         SharedState(wrong)
     with pytest.raises(TypeError, match="the name of a node must be a non-empty string"):
         SharedState(Backpack()).node("")
+
+
+@pytest.mark.no_cover
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_interruption_leaves_all_of_a_node_or_nothing(fails: bool) -> None:
+    """Wherever Ctrl-C comes: in the Backpack and in what the next node finds."""
+
+    def operation(state: SharedState) -> None:
+        with suppress(Stop), state.node("it") as shared:
+            shared["a"].append(2)
+            del shared["b"]
+            if fails:
+                raise Stop
+
+    before, after = {"a": [1], "b": [1]}, {"a": [1, 2]}
+    seen = []
+    for at in range(1, 10_000):
+        bp = Backpack(clock=lambda: 0.0)
+        bp.update(before)
+        state = SharedState(bp)
+        # The next one is given what it has used.
+        with state.node("earlier") as shared:
+            assert [[1], [1]] == [shared["a"], shared["b"]]
+        interrupter = Interrupter(at)
+        interrupter.run(lambda: operation(state))  # noqa: B023
+        assert () == _OPENED.get(), f"interrupted at place {at}"
+        seen.append(bp.to_dict())
+        assert seen[-1] in (before, after), f"interrupted at place {at}"
+        made = len(bp.history())
+        with state.node("next") as shared:
+            assert seen[-1] == shared, f"interrupted at place {at}"
+        assert made == len(bp.history()), f"interrupted at place {at}"
+        if interrupter.places < at:
+            break
+    assert at > 100
+    assert before == seen[0]
+    assert (before if fails else after) == seen[-1]

@@ -136,7 +136,12 @@ class SharedState(MutableMapping[str, Any]):
                 yield self
                 view.commit(labels)
             except BaseException:
-                view.put_back()
+                try:
+                    view.put_back()
+                except BaseException:
+                    # It was interrupted: whoever is next takes all values anew.
+                    view.live.clear()
+                    raise
                 raise
             finally:
                 opened.is_open = False
