@@ -115,7 +115,7 @@ def change(shared: Shared, step: Step, kept: list[Any]) -> None:
             return
         case "alias":
             if key in shared:
-                shared[KEYS[len(path)]] = shared[key]
+                shared[KEYS[len(path) % len(KEYS)]] = shared[key]
             return
         case "use kept":
             found = kept[-1] if kept else None
@@ -152,6 +152,7 @@ class Plain:
     def __init__(self) -> None:
         self.state: dict[str, Any] = {}
         self.committed: dict[str, Any] = {}
+        self.clean: dict[str, Any] = {}
         self.kept: list[Any] = []
         self.commits: list[tuple[str | None, set[str]]] = []
 
@@ -169,13 +170,18 @@ class Plain:
         for key in changed(self.committed, self.state):
             self.state.pop(key, None)
             if key in self.committed:
-                self.state[key] = copy.deepcopy(self.committed[key])
+                # The same object, if it was not changed itself.
+                self.state[key] = self.clean[key]
+                if repr(self.clean[key]) != repr(self.committed[key]):
+                    self.state[key] = copy.deepcopy(self.committed[key])
+        self.clean = dict(self.state)
         self.kept.clear()
         return False
 
     def commit(self, name: str | None) -> None:
         """Note what has changed."""
         keys = changed(self.committed, self.state)
+        self.clean = dict(self.state)
         if keys:
             self.commits.append((name, keys))
             # One by one, as they are packed.
@@ -264,6 +270,9 @@ class Adding:
     def act(self, shared: Shared, how: str, key: str) -> None:
         """Do something to a list, or to one that was read before."""
         self._next += 1
+        if how not in ("wait", "note", "use noted", "use held"):
+            # Whoever reads a key again has seen what others have made of it.
+            self.noted.pop(key, None)
         match how:
             case "read":
                 assert self.tokens[key] <= {*shared.get(key, [])}
@@ -440,6 +449,26 @@ def test_what_a_failed_node_inside_had_changed_is_read_anew() -> None:
             raise Stop
         shared["items"].append(3)
     assert [1, 3] == bp["items"]
+
+
+def test_what_a_failed_node_inside_has_put_elsewhere() -> None:
+    """Objects that it put under other keys, or others in their place, are as before."""
+    bp = Backpack()
+    bp["a"] = [1]
+    state = SharedState(bp)
+    with state.node("outer") as shared:
+        items = shared["a"]
+        with suppress(Stop), state.node("inner"):
+            shared["b"], shared["a"] = shared["a"], "another"
+            raise Stop
+        items.append(2)
+    assert {"a": [1, 2]} == bp.to_dict()
+    with state.node("both") as shared:
+        shared["b"] = shared["a"]
+    bp["b"] = "from elsewhere"
+    with state.node("one") as shared:
+        shared["a"].append(3)
+    assert {"a": [1, 2, 3], "b": "from elsewhere"} == bp.to_dict()
 
 
 def test_a_failed_node_inside_takes_nothing_from_the_outer_one() -> None:

@@ -32,9 +32,6 @@ __all__ = ["SharedState"]
 
 _GONE: Final = object()
 
-#: What nobody can change in place.
-_FIXED: Final = frozenset((type(None), bool, int, float, str, bytes))
-
 
 class SharedState(MutableMapping[str, Any]):
     """The state of a Backpack as a shared dict, whose changes are committed node by node.
@@ -51,9 +48,10 @@ class SharedState(MutableMapping[str, Any]):
     **A node inside a node**: what the outer one has changed so far is committed first, by it.
 
     **Nodes that run in parallel**, in tasks or threads, work on values of their own. Each sees
-    what others have committed, until it changes a key itself. Where two change the same key, the
-    one that ends second raises a ``ConflictError`` and commits nothing: no change is lost silently.
-    A node that reads and writes a key without awaiting anything in between cannot be in conflict
+    what others have committed, whenever it reads a key, until it changes that itself. If others
+    have changed a key since it was last read, a node that changes it too raises a
+    ``ConflictError`` when it ends, and commits nothing: what it has not seen is not lost silently.
+    A node that reads and changes a key without awaiting anything in between cannot be in conflict
     with another task.
 
     Values stay the same objects from node to node, and are compared at the end of each, once they
@@ -110,7 +108,6 @@ class SharedState(MutableMapping[str, Any]):
                 place inside the value.
             ConflictError: At the end: a key that it changed was changed by others, too.
             BudgetError: At the end: there is no room, and the pruning policy makes none.
-            PolicyError: At the end: a policy failed.
         """
         return self._opened(check_labels(check_node(name), tags, note))
 
@@ -125,8 +122,7 @@ class SharedState(MutableMapping[str, Any]):
             if outer.thread_and_task == thread_and_task:
                 view = outer.view
         opened = _Open(view, labels, thread_and_task)
-        name = str(labels.by)
-        with self._nodes.block(opened), self.backpack.node(name):
+        with self._nodes.block(opened), self.backpack.node(str(labels.by)):
             try:
                 if not view.open:
                     with view.engine.lock:
@@ -209,10 +205,12 @@ class _Live:
     Attributes:
         value: The value itself; ``_GONE`` where the key was removed.
         before: What the Backpack held when the value was taken from it, or first set.
+        clean: The value as it was then, or at the last commit; ``_GONE`` if nobody has it.
     """
 
     value: Any
     before: Current | None
+    clean: Any
 
 
 @define(eq=False)
@@ -264,8 +262,8 @@ class _View:
     def set(self, key: str, value: object) -> None:
         # What was read before stays what this was made from, though it may have been changed since.
         with self.engine.lock:
-            live = self.live.get(key)
-            self.live[key] = _Live(value, self._current(key) if live is None else live.before)
+            live = self.live.setdefault(key, _Live(_GONE, self._current(key), _GONE))
+            live.value = value
 
     def remove(self, key: str) -> None:
         with self.engine.lock:
@@ -280,8 +278,7 @@ class _View:
                 return live.value is not _GONE
             if self._current(key) is not None:
                 return True
-            # That it is not there is an answer, too.
-            self.live[key] = _Live(_GONE, None)
+            self.live[key] = self._taken(key)  # That it is not there is an answer, too.
             return False
 
     def keys(self) -> list[str]:
@@ -303,9 +300,10 @@ class _View:
                 try:
                     encoded = self._encoded(key, live.value)
                 except UnpackableValue as error:
-                    message = f"node {node} left there {error.message}"
-                    raise UnpackableValue(message, path=error.path) from error
+                    told = f"node {node} left there {error.message}"
+                    raise UnpackableValue(told, path=error.path) from error
                 if encoded == _bytes_of(live.before):
+                    live.clean = live.value
                     continue
                 # Also where it is the same that was packed: two that add one to a number do so.
                 if live.before is not self._current(key):
@@ -317,7 +315,9 @@ class _View:
                     )
                 staged[key] = None if encoded is None else engine.stage(key, live.value)
             for key, value, before in self.replaced:
-                if self._encoded(key, value) != before:
+                # Where it is still another key's, that is committed.
+                is_live = any(live.value is value for live in self.live.values())
+                if not is_live and self._encoded(key, value) != before:
                     raise ConflictError(
                         f"node {node} changed a value of {key!r:.60} that is not the state's any "
                         "more, since another packed the key, or a node inside failed; nothing of "
@@ -326,7 +326,8 @@ class _View:
             if staged:
                 engine.commit(staged, labels)
                 for key in staged:
-                    self.live[key].before = self._current(key)
+                    live = self.live[key]
+                    live.before, live.clean = self._current(key), live.value
 
     def settle(self) -> None:
         """Let go of what others have changed since it was handed out, as a node begins."""
@@ -343,7 +344,9 @@ class _View:
             self.replaced.clear()
             for key, live in list(self.live.items()):
                 if self._is_changed(key, live):
-                    self._replace(key)
+                    live.value = live.clean
+                    if self._is_changed(key, live):
+                        self._replace(key)
 
     def _settled(self, key: str) -> _Live | None:
         """Return what was handed out of a key, if it is not to be taken anew."""
@@ -357,13 +360,14 @@ class _View:
         """Return a value as the Backpack holds it."""
         current = self._current(key)
         if current is None:
-            return _Live(_GONE, None)
-        return _Live(self.engine.reader.decode(key, current.encoded), current)
+            return _Live(_GONE, None, _GONE)
+        value = self.engine.reader.decode(key, current.encoded)
+        return _Live(value, current, value)
 
     def _replace(self, key: str) -> None:
         """Let go of a value; that nobody changes it afterwards is found out at the commit."""
         live = self.live.pop(key)
-        if live.value is not _GONE and type(live.value) not in _FIXED:
+        if live.value is not _GONE:
             with suppress(UnpackableValue):
                 self.replaced.append((key, live.value, self.backpack.codec.encode(live.value, key)))
 
