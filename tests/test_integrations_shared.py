@@ -471,6 +471,22 @@ def test_what_a_failed_node_inside_has_put_elsewhere() -> None:
     assert {"a": [1, 2, 3], "b": "from elsewhere"} == bp.to_dict()
 
 
+@pytest.mark.parametrize("before", [{}, {"a": [1]}])
+def test_what_the_outer_node_has_put_itself_is_live_again(before: dict[str, Any]) -> None:
+    """A value of its own, or an equal one in place of what was there."""
+    bp = Backpack()
+    bp.update(before)
+    state = SharedState(bp)
+    with state.node("outer") as shared:
+        assert shared.get("a") == before.get("a")
+        shared["a"] = items = [1]
+        with suppress(Stop), state.node("inner"):
+            shared["a"] = "another"
+            raise Stop
+        items.append(2)
+    assert {"a": [1, 2]} == bp.to_dict()
+
+
 def test_a_failed_node_inside_takes_nothing_from_the_outer_one() -> None:
     """Values that it did not change are live still, and a conflict of its own is over with it."""
     bp = Backpack()
