@@ -32,6 +32,7 @@ from backpack.errors import (
     ValueUnavailable,
 )
 from backpack.records import (
+    Archived,
     Change,
     Commit,
     Committed,
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArchiveError",
+    "Archived",
     "AsyncBackpack",
     "Backpack",
     "BackpackError",

@@ -693,9 +693,10 @@ class Backpack(MutableMapping[str, Any]):
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call ``callback`` with every event from here on; return what ends that.
 
-        Events are records: :class:`~backpack.records.Committed`,
-        :class:`~backpack.records.LookedBack`, :class:`~backpack.records.Pruned`,
-        :class:`~backpack.records.Referenced`, :class:`~backpack.records.Refused`. They tell of
+        Events are records: :class:`~backpack.records.Archived`,
+        :class:`~backpack.records.Committed`, :class:`~backpack.records.LookedBack`,
+        :class:`~backpack.records.Pruned`, :class:`~backpack.records.Referenced`,
+        :class:`~backpack.records.Refused`. They tell of
         what has happened already; an exception in the callback is logged and changes nothing. The
         callback runs in the thread that made the change, which may hold the Backpack: it must not
         wait for another thread that uses it.

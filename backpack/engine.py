@@ -137,11 +137,13 @@ class Engine:
 
     def close(self) -> None:
         """Enter into the log what is not in it yet, and close it."""
+        events: list[Event] = []
         with self.lock:
             if self.scribe is not None and not self.guard.is_closed:
                 self.guard.check()
-                self.scribe.close()
+                events = self.scribe.close()
                 self.guard.close()
+        self.events.emit(events)
 
     def current_keys(self) -> KeysView[str]:
         """Return the keys of the current state, in the order they were first packed."""
@@ -280,7 +282,9 @@ class Engine:
             if archived is not None and self.scribe is not None:
                 tags = archived.commit.tags if tagging is None else tagging(archived.commit.tags)
                 stays = archived.pinned if pinned is None else pinned
-                return self.scribe.amend(archived, tags, pinned=stays)
+                commit, told = self.scribe.amend(archived, tags, pinned=stays)
+                self.events.emit([told])
+                return commit
             commits, index = self.history.commits, self.reader.find(which)
             commit, before = commits[index], commits.remarks.get(commits.seqs[index], NOTHING)
             if tagging is not None:
@@ -327,7 +331,7 @@ class Engine:
             self.events.tell_look(LookedBack(f"{seq}-{self.code}", answered))
 
     def _apply(self, proposal: Proposal) -> list[Event]:
-        """Make room for a proposal and apply it; return what was given up for it."""
+        """Make room for a proposal and apply it; return what is to be told of that."""
         pruning = self.settings.pruning
         room = make_room(
             self.history,
@@ -337,14 +341,15 @@ class Engine:
             guard=self.guard,
             store=self.store,
         )
+        events: list[Event] = []
         if self.scribe is None:
             self.history.apply(room.plan)
         else:
-            self.scribe.apply(proposal, room)
-        if not room.victims:
-            return []
-        pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)
-        return [Pruned(pruned, room.freed_bytes, name_of(pruning))]
+            events = self.scribe.apply(proposal, room)
+        if room.victims:
+            pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)
+            events.append(Pruned(pruned, room.freed_bytes, name_of(pruning)))
+        return events
 
     def _now(self) -> float:
         """Return the time, in seconds since the epoch."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import frozen
 
 from backpack.guard import name_of
-from backpack.records import Committed, LookedBack, Pruned, Referenced, Refused
+from backpack.records import Archived, Committed, LookedBack, Pruned, Referenced, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,5 +158,5 @@ def _log_event(event: Event) -> None:
             )
         case Refused():
             log("warning", "refused", keys=event.keys, error=str(event.error))
-        case Committed() | LookedBack():
+        case Archived() | Committed() | LookedBack():
             pass

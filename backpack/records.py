@@ -12,6 +12,7 @@ from attrs import field, frozen
 from backpack.errors import BackpackError
 
 __all__ = [
+    "Archived",
     "Change",
     "Commit",
     "Committed",
@@ -356,6 +357,19 @@ class Committed:
 
 
 @frozen
+class Archived:
+    """What had to be in the archive is durable there.
+
+    Attributes:
+        commits: How many commits were entered; 0 if only tags, pins or prunings were.
+        seconds: How long that took.
+    """
+
+    commits: int
+    seconds: float
+
+
+@frozen
 class LookedBack:
     """Somebody asked for the state as of a commit: a snapshot, a diff, a rollback or a fork.
 
@@ -411,4 +425,4 @@ class Refused:
     keys: tuple[str, ...] = ()
 
 
-Event: TypeAlias = Committed | LookedBack | Pruned | Referenced | Refused
+Event: TypeAlias = Archived | Committed | LookedBack | Pruned | Referenced | Refused

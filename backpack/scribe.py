@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import chain
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
@@ -17,7 +18,7 @@ from backpack.commits import record_of
 from backpack.entries import Entry
 from backpack.history import Current
 from backpack.logged import Entered, LoggedCommit, LoggedVersion, is_left_out
-from backpack.records import Reference
+from backpack.records import Archived, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from backpack.history import History
     from backpack.proposal import Proposal
     from backpack.protocols import CommitLog
-    from backpack.records import Commit
+    from backpack.records import Commit, Event
     from backpack.relief import Room
     from backpack.store import Store
 
@@ -68,37 +69,44 @@ class Scribe:
         self._on_commit = on_commit
         self._spent: list[tuple[str, int, int]] = []
 
-    def apply(self, proposal: Proposal, room: Room) -> None:
-        """Carry out a plan, once what has to be in the log is durable.
+    def apply(self, proposal: Proposal, room: Room) -> list[Event]:
+        """Carry out a plan, once what has to be in the log is durable; tell if anything had to be.
 
         Raises:
             ArchiveError: It cannot be made so; nothing was changed.
         """
         history = self._history
+        started = perf_counter()
         entered = self._entered(proposal, room.victims)
         spent = self._superseded(proposal)
+        told: list[Event] = []
         if entered is None:
             history.apply(room.plan)
         else:
             self.log.write(entered)
             history.apply(room.plan, _Writing(self.log, entered))
+            told.append(Archived(len(entered.commits), perf_counter() - started))
             self._forget_spent()
         self._spent += spent
         if entered is not None:
             self.log.tidy()
+        return told
 
-    def close(self) -> None:
-        """Enter all that is not in the log yet, and let go of it.
+    def close(self) -> list[Event]:
+        """Enter all that is not in the log yet, and let go of it; tell if anything was.
 
         Raises:
             ArchiveError: It cannot be made durable.
         """
         history = self._history
         history.settle()
+        started = perf_counter()
         entered = self._until(history.made, (), ())
+        told: list[Event] = []
         if entered is not None:
             self.log.write(entered)
             self.log.commit(entered)
+            told.append(Archived(len(entered.commits), perf_counter() - started))
         self.log.tidy()
         columns = history.commits.columns
         self.log.keep_accesses(
@@ -107,19 +115,24 @@ class Scribe:
             if each[1]
         )
         self.log.close()
+        return told
 
-    def amend(self, before: LoggedCommit, tags: tuple[str, ...], *, pinned: bool) -> Commit:
-        """Give a commit that is in the log only other tags, or have it pinned or not.
+    def amend(
+        self, before: LoggedCommit, tags: tuple[str, ...], *, pinned: bool
+    ) -> tuple[Commit, Archived]:
+        """Give a commit that is in the log only other tags, or have it pinned or not; tell of it.
 
         Raises:
             ArchiveError: It cannot be written.
         """
+        started = perf_counter()
         after = evolve(before, commit=evolve(before.commit, tags=tags), pinned=pinned)
         entered = Entered(amended=[(after, before)])
         self.log.write(entered)
         self.log.commit(entered)
+        told = Archived(0, perf_counter() - started)
         self.log.tidy()
-        return after.commit
+        return after.commit, told
 
     def _entered(self, proposal: Proposal, victims: Sequence[int]) -> Entered | None:
         """Return what has to be durable before a change with these victims."""

@@ -128,12 +128,13 @@ def test_modules_stay_small() -> None:
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for path in [*sources(), *sorted((ROOT / "spec").rglob("*.py"))]
     }
-    limits = {"backpack/container.py": 820, "backpack/records.py": 420}
+    limits = {"backpack/container.py": 820, "backpack/records.py": 440}
     assert {} == {name: n for name, n in long.items() if n > limits.get(name, 400)}
 
 
 def test_importing_backpack_imports_no_optional_part() -> None:
     """Neither the spec's Hypothesis nor what the command line needs is loaded with the package."""
+    optional: tuple[str, ...]
     optional = ("hypothesis", "click", "yaml", "numpy", "pydantic", "matplotlib", "backpack.config")
     optional += ("langgraph", "langchain_core", "agents", "opentelemetry", "backpack.integrations")
     code = f"import backpack, sys; print([name for name in {optional} if name in sys.modules])"
@@ -145,6 +146,7 @@ def test_the_public_names_are_pinned() -> None:
     """What users import from ``backpack``, and nothing else."""
     assert [
         "ArchiveError",
+        "Archived",
         "AsyncBackpack",
         "Backpack",
         "BackpackError",

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from backpack.audit import has_archive, retained, sizes_owned
 from backpack.container import Backpack
-from backpack.records import LookedBack, NewValue, Pruned, SizedValue
+from backpack.records import Archived, LookedBack, NewValue, Pruned, SizedValue
 from backpack.spec.hostile import HostileReference, HostileSizing, Saboteur, hostile
 from backpack.spec.laws import CONTAINER, LAWS, LawBroken, Table, laws_of
 from backpack.spec.laws.container import hold
@@ -370,8 +370,8 @@ class Bench(RuleBasedStateMachine):
         """B1 from a subscriber's callback."""
         usage = self.backpack.memory_usage()
         self.note(usage.history_bytes <= usage.budget_bytes, "B1", f"In a callback: {usage}.")
-        if isinstance(told, LookedBack):
-            return  # Nothing was done.
+        if isinstance(told, Archived | LookedBack):
+            return  # Nothing was done to the state.
         self.heard.events.append(told)
         if isinstance(told, Pruned):
             event("pruned")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import strategies as st
 
 from backpack.errors import BudgetError, PolicyError
-from backpack.records import Committed
+from backpack.records import Archived, Committed
 from backpack.spec.machine.base import keys, simple_values, step
 from backpack.spec.machine.doing import Doing
 from backpack.spec.model import REMOVED
@@ -174,6 +174,7 @@ class Mapping(Doing):
         stop_ended()
         self.commit(lambda: self.backpack.pack("k", value), {"k": value})
         stop_kept()
+        kept = [told for told in kept if not isinstance(told, Archived)]
         self.require(
             not ended and kept == self.heard.events,
             "E1",

@@ -111,7 +111,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         rewriting(
             engine.Engine,
             "amend",
-            "return self.scribe.amend(archived, tags, pinned=stays)",
+            "commit, told = self.scribe.amend(archived, tags, pinned=stays)",
             "return evolve(archived.commit, tags=tags)",
         ),
     ),
