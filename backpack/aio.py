@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from backpack.container import Backpack
@@ -94,7 +95,8 @@ class AsyncBackpack:
     async def close(self) -> None:
         """Write to the archive what is not in it yet, and let go of it; cancelled or not."""
         # Whoever is cancelled while it waits leaves the name to others all the same.
-        await asyncio.shield(asyncio.wrap_future(self._thread.submit(self.sync.close)))
+        closing = self._thread.submit(copy_context().run, self.sync.close)
+        await asyncio.shield(asyncio.wrap_future(closing))
 
     async def save(self, path: str | PathLike[str], /, *, archived: bool = False) -> None:
         """Write the whole Backpack to one file."""
@@ -217,9 +219,11 @@ class AsyncBackpack:
         return lambda: self.sync.codec.decode(encoded)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """Do something in the thread, after all asked for before, in the context of who asks."""
-        context = contextvars.copy_context()
-        return await asyncio.wrap_future(self._thread.submit(context.run, work))
+        """Do something in the thread, after all that was asked for before.
+
+        It has the context variables of whoever asks for it.
+        """
+        return await asyncio.wrap_future(self._thread.submit(copy_context().run, work))
 
 
 class AsyncSnapshot:

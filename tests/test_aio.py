@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -174,6 +175,27 @@ def test_who_is_cancelled_leaves_nothing_half_done(
             assert [2, 1] == [each.seq for each in again.history()]
 
     run(main())
+
+
+def test_whoever_listens_has_the_context_of_who_asked() -> None:
+    """What a task has set is seen by subscribers, though they run in another thread."""
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+    heard: list[str] = []
+
+    async def task(bp: AsyncBackpack, name: str) -> None:
+        who.set(name)
+        await bp.pack(name, 1)
+        await asyncio.sleep(0)
+        await bp.remove(name)
+
+    async def main() -> None:
+        async with AsyncBackpack(Backpack()) as bp:
+            bp.sync.subscribe(lambda event: heard.append(who.get()))
+            await asyncio.gather(task(bp, "a"), task(bp, "b"))
+            await bp.pack("c", 1)
+
+    run(main())
+    assert ["a", "b", "a", "b", "nobody"] == heard
 
 
 def test_a_cancelled_block_closes_all_the_same(tmp_path: Path) -> None:
