@@ -74,8 +74,12 @@ def open_in(
     allow_imports: bool,
     clock: Callable[[], float],
     overrides: Mapping[str, Any],
+    begun: str = "default",
 ) -> B:
-    """Do what :meth:`Backpack.open <backpack.container.Backpack.open>` does."""
+    """Do what :meth:`Backpack.open <backpack.container.Backpack.open>` does.
+
+    Where there is none yet and no preset is given, it is begun with the preset ``begun``.
+    """
     name = check_name(name)
     if "archive" in overrides:
         raise ConfigError("the archive is what is opened; give it first", field="archive")
@@ -84,7 +88,7 @@ def open_in(
     config = None if preset is None else load_preset(preset, **overrides, archive=place)
     log = place.resume(name)
     if log is None:
-        config = config or load_preset("default", **overrides, archive=place)
+        config = config or load_preset(begun, **overrides, archive=place)
         return cls(**config.arguments(), clock=clock, name=name)
     try:
         config = _config_of(log, shown(name), preset, allow_imports, overrides)
