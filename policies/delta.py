@@ -27,12 +27,21 @@ __all__ = ["Delta"]
 #: What is behind it is a frame of a patch.
 _PATCH_FRAME: Final = b"\x03"
 
+#: What is behind it is a frame that needs no prefix, though there was one to lean on.
+_LONE_FRAME: Final = b"\x04"
+
+#: Up to so many bytes it is seen whether a prefix saves enough.
+_SMALL: Final = 4096
+
 #: A patch inserts at most one in so many bytes; what has less in common is a matter for Zstandard.
 _MOST_INSERTED: Final = 4
 
 #: What a patch inserts is compressed from so many bytes on: below, looking back would be slower by
 #: more than is saved.
 _WORTH_A_FRAME: Final = 4096
+
+#: What has one of these needs nothing that is newer.
+_STANDING: Final = (RAW, _LONE_FRAME)
 
 #: With more, looking back takes longer than anybody would wait for.
 _LONGEST_SPAN: Final = 1024
@@ -45,6 +54,17 @@ def _to_span(value: int) -> int:
             f"{reprlib.repr(value)} versions cannot lean on one; write a whole number from 1 "
             f"(quick to look back) to {_LONGEST_SPAN} (small)",
             field="span",
+        )
+    return value
+
+
+def _to_saving(value: float) -> float:
+    """Check how much leaning must save; an attrs converter."""
+    if type(value) not in (int, float) or not 0 <= value < 1:
+        raise ConfigError(
+            f"{reprlib.repr(value)} of a version cannot be saved; write a number from 0 (all lean "
+            "that can) to less than 1, like 0.25",
+            field="saving",
         )
     return value
 
@@ -76,6 +96,10 @@ class Delta:
         least: From how many encoded bytes on a version is made a delta, in bytes or as text
             (``"1 KiB"``); what is held of one takes some 300 bytes beside what it lacks.
 
+        saving: How much leaning on another one must save of a small version that is no patch, of
+            what it takes alone: 0.25 is a quarter. Those that save less stand alone, so that
+            looking back is quicker; with 0 all lean that can.
+
     >>> from backpack.records import HeldVersion, SupersededVersion
     >>> old, new = b"the quick brown fox " * 100, b"the quick brown fox " * 101
     >>> delta = Delta()
@@ -89,6 +113,7 @@ class Delta:
     level: int = field(default=2, converter=to_level)
     span: int = field(default=96, converter=_to_span)
     least: int = field(default=512, converter=to_least)
+    saving: float = field(default=0, converter=_to_saving)
 
     def hold(self, version: SupersededVersion, /) -> bytes:
         """Return a patch, or a marker byte and a frame, or the encoded bytes if they are fewer."""
@@ -101,9 +126,13 @@ class Delta:
                 if inserted < _WORTH_A_FRAME:
                     return patch
                 return min(_PATCH_FRAME + compress(patch, self.level), patch, key=len)
-        frame = compress(encoded, self.level, base)
+        frame, marker = compress(encoded, self.level, base), FRAME
+        if self.saving and base is not None and len(encoded) <= _SMALL:
+            lone = compress(encoded, self.level)
+            if len(frame) > (1 - self.saving) * len(lone):
+                frame, marker = lone, _LONE_FRAME
         if len(frame) <= len(encoded):
-            return FRAME + frame
+            return marker + frame
         del frame  # It may be large.
         return RAW + encoded
 
@@ -116,12 +145,19 @@ class Delta:
         what = what_is_held(version)
         text = version.base
         patches: list[bytes] = []
+        way = [version.data]
+        for data in version.between:
+            if way[-1][:1] in _STANDING:
+                break
+            way.append(data)
         try:
-            for data in (*reversed(version.between), version.data):
+            for data in reversed(way):
                 if data.startswith(PATCH):
                     patches.append(data)
                 elif data.startswith(_PATCH_FRAME):
                     patches.append(decompress(FRAME + data[1:], what))
+                elif data.startswith(_LONE_FRAME):
+                    text, patches = decompress(FRAME + data[1:], what), []
                 else:
                     base = None if text is None else apply(patches[::-1], text)
                     text, patches = decompress(data, what, base), []

@@ -376,3 +376,27 @@ def test_settings_are_what_was_given() -> None:
 def test_the_contract_is_met() -> None:
     """It is a storage policy."""
     assert isinstance(DELTA, StoragePolicy)
+
+
+def test_what_saves_little_by_leaning_stands_alone() -> None:
+    """It is read without what is newer; a patch leans all the same."""
+    lots = random.Random(1)  # noqa: S311
+    texts = [bytes(lots.choices(b"abcdefghij klmnop", k=900)) for _ in range(4)]
+    delta = Delta(saving=0.25)
+    held = [delta.hold(SupersededVersion("k", seq, texts[seq], texts[seq + 1])) for seq in range(3)]
+    broken = (b"\x01broken", b"\x01broken")
+    assert delta.read(HeldVersion("k", 0, held[0], b"anything", broken)) == texts[0]
+    assert Delta().hold(SupersededVersion("k", 0, texts[0], texts[1])) != held[0]
+    patch = delta.hold(SupersededVersion("k", 0, texts[0] + b"more", texts[0]))
+    assert delta.read(HeldVersion("k", 0, patch, texts[0])) == texts[0] + b"more"
+    chain = (held[1], held[2])
+    assert delta.read(HeldVersion("k", 0, held[0], texts[3], chain)) == texts[0]
+
+
+@pytest.mark.parametrize("saving", [1, -0.1, "much", True])
+def test_what_cannot_be_saved_is_refused(saving: Any) -> None:
+    """The number, and what is allowed."""
+    with pytest.raises(ConfigError) as refused:
+        Delta(saving=saving)
+    assert str(refused.value).startswith("saving: ")
+    assert "write a number from 0 (all lean that can) to less than 1" in str(refused.value)
