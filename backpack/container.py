@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from backpack.codec import MsgpackCodec
 from backpack.engine import Engine
 from backpack.errors import ConfigError, UnknownKey, ValueUnavailable
+from backpack.forgetting import erase, resize
 from backpack.labels import Labels, check_key, check_keys, check_labels, check_name, check_tags
 from backpack.nodes import named_block
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
@@ -689,6 +690,49 @@ class Backpack(MutableMapping[str, Any]):
         with engine.lock:
             engine.history.settle()
             return measure(engine.history, engine.settings.max_history_size, by_key=by_key)
+
+    def resize(self, max_history_size: int | str, /) -> None:
+        """Give the history another budget: commits are pruned until it fits a smaller one.
+
+        Args:
+            max_history_size: In bytes or as text (``"50 MiB"``).
+
+        Raises:
+            ConfigError: It is no size, or too small for a history.
+            BudgetError: The pruning policy gives nothing more up; the budget is as before.
+            PolicyError: The pruning policy failed.
+            ArchiveError: What is given up cannot be archived; the budget is as before.
+
+        >>> bp = Backpack(max_history_size="1 MiB")
+        >>> bp.resize("512 KiB")
+        >>> bp.max_history_size
+        524288
+        """
+        resize(self._engine, parse_size(max_history_size, field="max_history_size"))
+
+    def erase(self, *commits: Commit | str) -> None:
+        """Remove commits for good: from the history, and from the archive, whose file shrinks.
+
+        The state as of every other commit is as it was: what another one also sees is kept. To
+        erase a whole Backpack from an archive, delete it there.
+
+        Args:
+            *commits: Commits or their ids, retained or archived; all of them go, or none.
+
+        Raises:
+            CommitPruned: One of them is gone already.
+            UnknownCommit: One of them is no commit of this Backpack.
+            ConflictError: One of them is the newest, or pinned.
+            ArchiveError: The archive cannot be written; those that were retained may be archived
+                now, and erased by another call.
+
+        >>> bp = Backpack()
+        >>> first, second = bp.pack("token", "secret"), bp.pack("token", "")
+        >>> bp.erase(first)
+        >>> bp.history() == [second]
+        True
+        """
+        erase(self._engine, commits)
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call ``callback`` with every event from here on; return what ends that.

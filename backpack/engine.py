@@ -17,7 +17,7 @@ from attrs import define, evolve
 from backpack.codec.layout import class_name
 from backpack.commits import NOTHING
 from backpack.errors import ArchiveError, BudgetError, CommitPruned, PolicyError, UnknownKey
-from backpack.events import Events
+from backpack.events import Events, references
 from backpack.guard import Guard, name_of
 from backpack.history import Current, History
 from backpack.ids import new_code
@@ -32,7 +32,6 @@ from backpack.records import (
     NewValue,
     Pruned,
     Reference,
-    Referenced,
     Refused,
     SizedValue,
     digest,
@@ -45,7 +44,7 @@ from backpack.units import FIRST_SECOND, LAST_SECOND
 from backpack.wording import described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, KeysView, Mapping
+    from collections.abc import Callable, Collection, KeysView, Mapping
 
     from backpack.commits import Known
     from backpack.history import Held
@@ -133,7 +132,7 @@ class Engine:
         is_given_up = restore(self.history, log, self.store, progress)
         if is_given_up and self.scribe is not None:
             self.scribe.log.retain(log.head)
-        self._apply(Proposal())
+        self.apply(Proposal())
 
     def close(self) -> None:
         """Enter into the log what is not in it yet, and close it."""
@@ -194,8 +193,13 @@ class Engine:
                 raise
         return Staged(encoded, size, left)
 
-    def commit(self, staged: Mapping[str, Staged | None], labels: Labels) -> Commit:
-        """Make a commit of staged values; None removes a key.
+    def commit(
+        self,
+        staged: Mapping[str, Staged | None],
+        labels: Labels,
+        leaving: Collection[int] = (),
+    ) -> Commit:
+        """Make a commit of staged values; None removes a key. Those in ``leaving`` are pruned.
 
         Raises:
             BudgetError: It does not fit, and nothing more is given up for it.
@@ -206,13 +210,13 @@ class Engine:
             self.history.settle()
             try:
                 commit, steps = self._propose(staged, labels)
-                events = self._apply(Proposal(commit, steps))
+                events = self.apply(Proposal(commit, steps), leaving)
             except (ArchiveError, BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error, tuple(staged))])
                 raise
             if self.events.witnesses:
                 self.events.see_commit(commit, staged)
-            events += _references(commit, steps)
+            events += references(commit, steps)
             if self.events:
                 events.append(Committed(commit))
         if events:
@@ -293,7 +297,7 @@ class Engine:
             stays = bool(commits.columns.pinned[index]) if pinned is None else pinned
             remarks = evolve(before, tags=commit.tags)
             try:
-                events = self._apply(Proposal(amended=(Amendment(commit.seq, remarks, stays),)))
+                events = self.apply(Proposal(amended=(Amendment(commit.seq, remarks, stays),)))
             except (ArchiveError, BudgetError, PolicyError) as error:
                 self.events.emit([Refused(error)])
                 raise
@@ -330,8 +334,11 @@ class Engine:
         if self.events:
             self.events.tell_look(LookedBack(f"{seq}-{self.code}", answered))
 
-    def _apply(self, proposal: Proposal) -> list[Event]:
-        """Make room for a proposal and apply it; return what is to be told of that."""
+    def apply(self, proposal: Proposal, leaving: Collection[int] = ()) -> list[Event]:
+        """Make room for a proposal and apply it; return what is to be told of that.
+
+        Commits with the numbers in ``leaving`` are pruned in any case.
+        """
         pruning = self.settings.pruning
         room = make_room(
             self.history,
@@ -340,6 +347,7 @@ class Engine:
             policy=pruning,
             guard=self.guard,
             store=self.store,
+            leaving=leaving,
         )
         events: list[Event] = []
         if self.scribe is None:
@@ -348,7 +356,8 @@ class Engine:
             events = self.scribe.apply(proposal, room)
         if room.victims:
             pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)
-            events.append(Pruned(pruned, room.freed_bytes, name_of(pruning)))
+            by = "erase" if leaving else name_of(pruning)
+            events.append(Pruned(pruned, room.freed_bytes, by))
         return events
 
     def _now(self) -> float:
@@ -370,17 +379,6 @@ class Engine:
         if superseded.reference is not None:
             return superseded.reference
         return self.store.arriving(key, superseded.seq, superseded.encoded)
-
-
-# Not in line: a loop inside a ``with`` can be interrupted where CPython 3.12 and later no longer
-# count it as inside.
-def _references(commit: Commit, steps: Iterable[Step]) -> list[Event]:
-    """Tell of the values that history will keep as references only."""
-    return [
-        Referenced(commit.id, step.key, step.current.reference)
-        for step in steps
-        if step.current is not None and step.current.reference is not None
-    ]
 
 
 def _check_reference(policy: ReferencePolicy, left: object, size: int, encoded: bytes) -> None:

@@ -18,12 +18,13 @@ from backpack.guard import name_of
 from backpack.records import Archived, Committed, LookedBack, Pruned, Referenced, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from backpack.engine import Staged
+    from backpack.proposal import Step
     from backpack.records import Commit, Event
 
-__all__ = ["Events", "Witness", "log"]
+__all__ = ["Events", "Witness", "log", "references"]
 
 
 class Witness(Protocol):
@@ -160,3 +161,14 @@ def _log_event(event: Event) -> None:
             log("warning", "refused", keys=event.keys, error=str(event.error))
         case Archived() | Committed() | LookedBack():
             pass
+
+
+# Not in line: a loop inside a ``with`` can be interrupted where CPython 3.12 and later no longer
+# count it as inside.
+def references(commit: Commit, steps: Iterable[Step]) -> list[Event]:
+    """Tell of the values that history will keep as references only."""
+    return [
+        Referenced(commit.id, step.key, step.current.reference)
+        for step in steps
+        if step.current is not None and step.current.reference is not None
+    ]

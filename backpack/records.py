@@ -384,12 +384,12 @@ class LookedBack:
 
 @frozen
 class Pruned:
-    """Commits were given up to make room.
+    """Commits were given up to make room, or erased.
 
     Attributes:
         commits: Their ids, oldest first.
         freed_bytes: Bytes of history that became free.
-        policy: The pruning policy that chose them.
+        policy: The pruning policy that chose them; ``erase`` where a caller did.
     """
 
     commits: tuple[str, ...]

@@ -127,6 +127,7 @@ def make_room(
     policy: PruningPolicy,
     guard: Guard,
     store: Store,
+    leaving: Collection[int] = (),
 ) -> Room:
     """Plan a proposal so that the history stays within its budget.
 
@@ -137,6 +138,7 @@ def make_room(
         policy: The pruning policy to ask for victims.
         guard: Puts the questions to it.
         store: Holds what leans on others.
+        leaving: Numbers of the commits that are pruned in any case.
 
     Returns:
         The plan that fits.
@@ -145,17 +147,18 @@ def make_room(
         BudgetError: The change does not fit and nothing more is given up for it.
         PolicyError: A policy chose what it was not offered, or failed.
     """
-    push = make_push(history, proposal, store)
+    push = None if leaving else make_push(history, proposal, store)
     if push is not None and push.history_bytes <= budget:
         return Room(push)
     workshop = Workshop(store)
-    plan, pressed = _compacted(history, proposal, workshop, budget)
+    victims = set(leaving)
+    plan, pressed = _compacted(history, proposal, workshop, budget, victims)
     if plan.history_bytes <= budget:
-        return Room(plan)
+        freed = history.history_bytes - plan.history_bytes if victims else 0
+        return Room(plan, sorted(victims), freed)
     unpruned = plan.history_bytes
     needed = plan.history_bytes - history.history_bytes
     kept = [amendment.seq for amendment in proposal.amended]
-    victims: set[int] = set()
     while plan.history_bytes > budget:
         candidates = Candidates(history, victims, kept)
         if not candidates and proposal.commit is not None:
@@ -179,19 +182,23 @@ def make_room(
 
 
 def _compacted(
-    history: History, proposal: Proposal, workshop: Workshop, budget: int
+    history: History,
+    proposal: Proposal,
+    workshop: Workshop,
+    budget: int,
+    victims: Collection[int],
 ) -> tuple[Plan, Mapping[str, None]]:
     """Plan a proposal, leaving as few versions raw as it takes to stay within the budget.
 
     Returns:
         The plan, which need not fit, and the keys in whose chains nothing is left raw.
     """
-    plan = make_plan(history, proposal, workshop)
+    plan = make_plan(history, proposal, workshop, victims=victims)
     pressed = dict.fromkeys(key for key, raw in plan.waiting.items() if not raw)
     if plan.history_bytes > budget:
         for keys in _raw_first(history, plan, budget):
             pressed.update(dict.fromkeys(keys))
-            plan = make_plan(history, proposal, workshop, pressed=pressed)
+            plan = make_plan(history, proposal, workshop, victims=victims, pressed=pressed)
             if plan.history_bytes <= budget:
                 break
     return plan, pressed

@@ -92,23 +92,45 @@ class Scribe:
             self.log.tidy()
         return told
 
+    def enter_all(self) -> list[Event]:
+        """Enter all that is not in the log yet; tell if anything was.
+
+        Raises:
+            ArchiveError: It cannot be made durable.
+        """
+        self._history.settle()
+        started = perf_counter()
+        entered = self._until(self._history.made, (), ())
+        if entered is None:
+            return []
+        self.log.write(entered)
+        self.log.commit(entered)
+        self._forget_spent()
+        return [Archived(len(entered.commits), perf_counter() - started)]
+
+    def erase(self, seqs: Sequence[int]) -> list[Event]:
+        """Remove from the log commits that are archived; all others answer as before.
+
+        Args:
+            seqs: Their numbers, ascending.
+
+        Raises:
+            ArchiveError: They cannot be removed.
+        """
+        # The log ends with the newest commit then, which is none of them.
+        told = self.enter_all()
+        self.log.remove(seqs)
+        return told
+
     def close(self) -> list[Event]:
         """Enter all that is not in the log yet, and let go of it; tell if anything was.
 
         Raises:
             ArchiveError: It cannot be made durable.
         """
-        history = self._history
-        history.settle()
-        started = perf_counter()
-        entered = self._until(history.made, (), ())
-        told: list[Event] = []
-        if entered is not None:
-            self.log.write(entered)
-            self.log.commit(entered)
-            told.append(Archived(len(entered.commits), perf_counter() - started))
+        told = self.enter_all()
         self.log.tidy()
-        columns = history.commits.columns
+        columns = self._history.commits.columns
         self.log.keep_accesses(
             each
             for each in zip(columns.seq, columns.accesses, columns.last_access, strict=True)

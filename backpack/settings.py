@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import fields_dict, frozen
@@ -102,13 +102,23 @@ class Settings:
                 ) from error
         return arguments
 
+    def resized(self, budget: int) -> Settings:
+        """Return the same with another budget.
+
+        A value that can never enter such a history is no reason to refuse it, as in a file: it
+        goes with its commit when it is superseded.
+
+        Raises:
+            ConfigError: It is too small for any history.
+        """
+        _check_least(budget)
+        settings = copy(self)
+        object.__setattr__(settings, "max_history_size", budget)
+        return settings
+
     def _check_budget(self) -> None:
         budget = self.max_history_size
-        if budget < MINIMUM_BUDGET:
-            raise ConfigError(
-                f"{budget:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
-                field="max_history_size",
-            )
+        _check_least(budget)
         limit = getattr(self.reference, "max_value_size", None)
         if isinstance(limit, int) and limit > budget:
             raise ConfigError(
@@ -116,6 +126,14 @@ class Settings:
                 "values could never enter the history; lower the one or raise the other",
                 field="reference.max_value_size",
             )
+
+
+def _check_least(budget: int) -> None:
+    if budget < MINIMUM_BUDGET:
+        raise ConfigError(
+            f"{budget:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",
+            field="max_history_size",
+        )
 
 
 def _check_method(setting: str, policy: object, method: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backpack.guard import Guard
     from backpack.protocols import StoragePolicy
 
-__all__ = ["Store"]
+__all__ = ["Store", "share_of"]
 
 #: So many versions are made a group at once, ...
 _GROUP: Final = 8
@@ -21,6 +21,11 @@ _GROUP: Final = 8
 _RAW: Final = 16
 #: The tails hold raw at most one in so many parts of the budget, leaders of large values aside.
 _SHARES: Final = 16
+
+
+def share_of(budget: int) -> int:
+    """Return how many bytes all tails together may hold raw, in a budget of so many."""
+    return budget // _SHARES
 
 
 class Store:
@@ -39,7 +44,7 @@ class Store:
     """
 
     def __init__(self, policy: StoragePolicy, guard: Guard, budget: int) -> None:
-        self.share = budget // _SHARES
+        self.share = share_of(budget)
         self.span: int = getattr(policy, "span", 0)
         self.kept = min(_RAW, self.span)
         self.longest_tail = self.kept + min(_GROUP, self.span)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from backpack.errors import ConflictError, UnknownKey
+from backpack.forgetting import erase
 from backpack.labels import check_key
 from backpack.nodes import labelled
 
@@ -40,7 +41,13 @@ class Transaction(MutableMapping[str, Any]):
         self._engine = engine
         self._staged: dict[str, Staged | None] = {}
         self._seen: dict[str, Current | None] = {}
+        self._erased: list[Commit | str] = []
         self._open = True
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it will make a commit."""
+        return bool(self._staged)
 
     def pack(self, key: str, value: object) -> None:
         """Set ``key`` to ``value``, as it is at this moment.
@@ -84,6 +91,18 @@ class Transaction(MutableMapping[str, Any]):
             self._staged[key] = None
         else:
             del self._staged[key]
+
+    def erase(self, *commits: Commit | str) -> None:
+        """Have commits go for good in the moment in which this one comes; the newest may be one.
+
+        See :meth:`Backpack.erase <backpack.container.Backpack.erase>`. The transaction has to
+        change something.
+
+        Args:
+            *commits: Commits or their ids.
+        """
+        self._check_open()
+        self._erased += commits
 
     def clear(self) -> None:
         """Remove every key."""
@@ -176,7 +195,16 @@ def transact(engine: Engine, labels: Labels) -> Iterator[Transaction]:
             yield transaction
             if transaction._staged:
                 transaction._check_unchanged()
-                transaction.commit = engine.commit(transaction._staged, labels)
+                if transaction._erased:
+                    replacing = (transaction._staged, labels)
+                    transaction.commit = erase(engine, transaction._erased, replacing)
+                else:
+                    transaction.commit = engine.commit(transaction._staged, labels)
+            elif transaction._erased:
+                raise ConflictError(
+                    "a transaction that erases commits has to make one, and this one has changed "
+                    "nothing; nothing was erased: Backpack.erase needs no transaction"
+                )
         finally:
             transaction._open = False
 

@@ -322,6 +322,23 @@ class Log(LogReader):
         self._next_row = pack_row(**{**row, **counted(connection, self.name)})
         self._put(connection, self._next_row)
 
+    def remove(self, seqs: Sequence[int]) -> None:
+        """Remove commits that are archived, and the versions that stood at none but them.
+
+        Args:
+            seqs: Their numbers, ascending; not that of the newest commit in the log.
+
+        Raises:
+            ArchiveError: It cannot be written.
+            CorruptError: What is to be removed is not as it was written.
+        """
+        with self._changing() as connection:
+            versions = self._sweeper.remove(connection, seqs)
+            self._move(connection, self.head, -len(seqs), 0, -versions)
+            self._ends.forget()
+        with self.database.telling("cannot be made smaller"):
+            self.database.shrink()
+
     def retain(self, seq: int) -> None:
         """Have a commit that was given up retained again: it is the newest.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from backpack.archive.counts import check_counts
 from backpack.archive.database import Database, Sync, parsed
@@ -13,7 +14,7 @@ from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
 from backpack.archive.rows import as_row, pack_row
-from backpack.archive.tables import COMMITS, PACKS
+from backpack.archive.tables import COMMITS, PACKS, VERSIONS
 from backpack.errors import ArchiveError, ConfigError, CorruptError, UnknownName
 from backpack.wording import one_of, shown
 
@@ -197,6 +198,50 @@ class SqlArchive:
             database.close()
             raise
         return LogReader(database, row)
+
+    def names(self) -> list[str]:
+        """Return what the Backpacks in it are called, sorted; none where there is no file yet.
+
+        Raises:
+            ArchiveError: The archive cannot be used.
+        """
+        path = self.parsed.database
+        if self.parsed.get_backend_name() == "sqlite" and not Path(str(path)).exists():
+            return []
+        database = Database(self.parsed, self.sync)
+        try:
+            with database.reading() as connection:
+                return sorted(connection.scalars(select(PACKS.c.name)))
+        finally:
+            database.close()
+
+    def delete(self, name: str) -> bool:
+        """Delete a Backpack with all that is archived of it; the file of an SQLite archive shrinks.
+
+        Args:
+            name: What the Backpack is called in the archive.
+
+        Returns:
+            Whether there was one of that name.
+
+        Raises:
+            StaleWriter: It is open somewhere.
+            ArchiveError: The archive cannot be written.
+        """
+        database = Database(self.parsed, self.sync)
+        try:
+            database.hold(name)
+            with database.telling("cannot be written"):
+                connection = database.begin()
+                is_there = self._row(connection, name) is not None
+                for table in (VERSIONS, COMMITS, PACKS):
+                    connection.execute(delete(table).where(table.c.name == name))
+                database.commit()
+            with database.telling("cannot be made smaller"):
+                database.shrink()
+        finally:
+            database.close()
+        return is_there
 
     @staticmethod
     def _has_commits(connection: Connection, name: str) -> bool:

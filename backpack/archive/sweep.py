@@ -127,9 +127,8 @@ class Sweeper:
             CorruptError: What is to be removed is not as it was written.
         """
         retention, commits, versions = self._retention, 0, 0
-        self._standing = None
+        self._standing = self._size = None
         while True:
-            self._size = None
             standing = self._look(archived)
             excess = retention.excess(self._measured())
             wanted = max(retention.surplus(standing.count), math.ceil(excess * standing.count))
@@ -143,12 +142,27 @@ class Sweeper:
             seqs = [row.seq for row in rows[: max(wanted, old)]]
             if not seqs:
                 break
-            self.swept = max(self.swept, seqs[-1])
-            versions += self._remove(connection, seqs)
+            versions += self.remove(connection, seqs)
             commits += len(seqs)
             archived -= len(seqs)
-            self._standing = None
         return commits, versions
+
+    def remove(self, connection: Connection, seqs: Sequence[int]) -> int:
+        """Remove commits, and the versions that stood at none but them, in the open transaction.
+
+        Args:
+            connection: The connection.
+            seqs: Their numbers, ascending.
+
+        Returns:
+            How many versions that was.
+
+        Raises:
+            CorruptError: What is to be removed is not as it was written.
+        """
+        self.swept = max(self.swept, seqs[-1])
+        self._standing, self._size = None, None
+        return self._remove(connection, seqs)
 
     def _look(self, archived: int) -> _Standing:
         """Return what there is to remove; those that came since are taken for such."""

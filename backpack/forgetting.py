@@ -1,0 +1,116 @@
+"""Forgetting on request: a smaller budget, and commits that go for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backpack.errors import ArchiveError, BudgetError, ConflictError, PolicyError
+from backpack.proposal import Proposal
+from backpack.records import Refused
+from backpack.store import share_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from backpack.engine import Engine, Staged
+    from backpack.labels import Labels
+    from backpack.records import Commit, Event
+
+__all__ = ["erase", "resize"]
+
+
+def resize(engine: Engine, budget: int) -> None:
+    """Do what :meth:`Backpack.resize <backpack.container.Backpack.resize>` does.
+
+    Args:
+        engine: The engine.
+        budget: What its history may take from now on, in bytes.
+    """
+    events: list[Event] = []
+    with engine.lock:
+        engine.guard.check()
+        history = engine.history
+        history.settle()
+        before, share = engine.settings, engine.store.share
+        settings = before.resized(budget)
+        try:
+            engine.settings, engine.store.share = settings, share_of(budget)
+            if history.history_bytes > budget or history.raw_bytes > engine.store.share:
+                events = engine.apply(Proposal())
+        except BaseException as error:
+            engine.settings, engine.store.share = before, share
+            if isinstance(error, ArchiveError | BudgetError | PolicyError):
+                engine.events.emit([Refused(error)])
+            raise
+    if events:
+        engine.events.emit(events)
+
+
+def erase(
+    engine: Engine,
+    commits: Iterable[Commit | str],
+    replacing: tuple[Mapping[str, Staged | None], Labels] | None = None,
+) -> Commit | None:
+    """Do what :meth:`Backpack.erase <backpack.container.Backpack.erase>` does.
+
+    Args:
+        engine: The engine.
+        commits: Commits or their ids.
+        replacing: The changes and labels of a commit that comes in their place.
+
+    Returns:
+        The commit that came.
+    """
+    events: list[Event] = []
+    commit = None
+    with engine.lock:
+        engine.guard.check()
+        engine.history.settle()
+        retained, archived = _erasable(engine, commits, newest=replacing is not None)
+        if replacing is not None:
+            commit = engine.commit(*replacing, retained)
+            retained, archived = set(), retained | archived
+        try:
+            if retained:
+                events = engine.apply(Proposal(), retained)
+            if engine.scribe is not None and (retained or archived):
+                events += engine.scribe.erase(sorted(retained | archived))
+        except (ArchiveError, BudgetError, PolicyError) as error:
+            engine.events.emit([*events, Refused(error)])
+            raise
+    if events:
+        engine.events.emit(events)
+    return commit
+
+
+def _erasable(
+    engine: Engine, commits: Iterable[Commit | str], *, newest: bool
+) -> tuple[set[int], set[int]]:
+    """Return the numbers of commits that may be erased: of those retained, of those archived.
+
+    Args:
+        engine: The engine.
+        commits: Commits or their ids.
+        newest: Whether the newest may be one of them.
+
+    Raises:
+        CommitPruned: One of them is gone already.
+        UnknownCommit: One of them is no commit of this Backpack.
+        ConflictError: One of them is the newest, or pinned.
+    """
+    retained: set[int] = set()
+    archived: set[int] = set()
+    for which in commits:
+        logged = engine.reader.archived(which)
+        if logged is not None:
+            seq, pinned = logged.commit.seq, logged.pinned
+            archived.add(seq)
+        else:
+            index = engine.reader.find(which)
+            columns = engine.history.commits.columns
+            seq, pinned = columns.seq[index], bool(columns.pinned[index])
+            retained.add(seq)
+        if pinned or (seq == engine.history.made and not newest):
+            why = "is pinned: unpin it first" if pinned else "is the newest, and stays"
+            raise ConflictError(f"commit {seq}-{engine.code} {why}; nothing was erased")
+    return retained, archived

@@ -1,0 +1,336 @@
+"""Forgetting on request: another budget, and commits that go for good."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from archives import Past, settings, some_value
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backpack import (
+    Archived,
+    ArchiveError,
+    Backpack,
+    BudgetError,
+    CommitPruned,
+    ConfigError,
+    ConflictError,
+    Event,
+    Pruned,
+    Refused,
+    StaleWriter,
+    UnknownCommit,
+)
+from backpack.archive import SqlArchive
+from backpack.audit import audit
+from backpack.past import Past as OnDisk
+from backpack.policies import KeepAll
+
+KIB = 1024
+
+
+def check(backpack: Backpack, past: Past, erased: set[int]) -> None:
+    """Every commit that is there shows what was, none that was erased is there, all else is well.
+
+    With an archive, all that were not erased are there.
+    """
+    assert audit(backpack) == []
+    usage = backpack.memory_usage()
+    assert usage.history_bytes <= usage.budget_bytes
+    assert dict(backpack) == past.current
+    there = {each.seq: each for each in backpack.history()}
+    assert not erased & there.keys()
+    if backpack._engine.scribe is not None:
+        assert there.keys() | erased == {each.seq for each in past.commits}
+    for commit in past.commits:
+        if commit.seq in there:
+            past.check_at(backpack, commit.seq)
+        else:
+            with pytest.raises(CommitPruned):
+                backpack.snapshot(commit)
+
+
+def erase_some(backpack: Backpack, past: Past, erased: set[int], chance: random.Random) -> None:
+    """Erase some commits that are there, if all of them may go."""
+    there = backpack.history()
+    chosen = chance.sample(there, min(len(there), chance.choice((1, 1, 2, 9))))
+    before = backpack.memory_usage()
+    stays = {past.commits[-1].seq, *past.pinned}
+    if stays & {each.seq for each in chosen}:
+        with pytest.raises(ConflictError, match="nothing was erased"):
+            backpack.erase(*chosen)
+        assert backpack.memory_usage() == before
+        assert backpack.history() == there
+        return
+    backpack.erase(*chosen)
+    erased |= {each.seq for each in chosen}
+
+
+def program(
+    backpack: Backpack, seed: int, reopen: Callable[[Backpack], Backpack], often: float = 1
+) -> None:
+    """Use a Backpack for a while, forgetting on request; often hold it against its past."""
+    chance, past, erased = random.Random(seed), Past(), set[int]()  # noqa: S311
+    for _ in range(chance.randrange(5, 60)):
+        match chance.choice(("pack", "pack", "pack", "remove", "erase", "resize", "pin", "reopen")):
+            case "remove" if past.current:
+                state = past.current
+                key = chance.choice(sorted(state))
+                del state[key]
+                with suppress(BudgetError):
+                    past.record(backpack.remove(key), state)
+            case "erase" if past.commits:
+                erase_some(backpack, past, erased, chance)
+            case "resize":
+                size = chance.choice((4 * KIB, 6 * KIB, 9 * KIB, 40 * KIB))
+                before = backpack.max_history_size
+                try:
+                    backpack.resize(size)
+                except BudgetError:
+                    assert past.pinned
+                    size = before
+                assert backpack.max_history_size == size
+            case "pin" if past.commits and len(past.pinned) < 2:
+                commit = chance.choice(past.commits)
+                with suppress(CommitPruned):
+                    past.pinned.add(backpack.pin(commit).seq)
+            case "reopen":
+                backpack = reopen(backpack)
+            case _:
+                state = past.current
+                key = chance.choice("abc")
+                state[key] = some_value(chance, state.get(key))
+                with suppress(BudgetError):
+                    past.record(backpack.pack(key, state[key]), state)
+        if chance.random() < often:
+            check(backpack, past, erased)
+    check(backpack, past, erased)
+    backpack.close()
+
+
+@given(seed=st.integers(0, 2**32))
+def test_forgetting_on_request_in_memory(seed: int) -> None:
+    """What is left answers exactly, what was erased is gone, and the budget is the new one."""
+    program(Backpack(**settings()), seed, lambda backpack: backpack)
+
+
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_forgetting_on_request_in_an_archive(write: str, url: str) -> None:
+    """The same, where everything else that was given up is archived; restarts included."""
+    archive = SqlArchive(url, write=write)
+
+    def reopen(backpack: Backpack) -> Backpack:
+        size = backpack.max_history_size
+        backpack.close()
+        return Backpack.open(archive, name, **{**settings(), "max_history_size": size})
+
+    for seed in range(3):
+        name = f"run {seed}"
+        program(Backpack(**settings(), archive=archive, name=name), seed, reopen, 0.1)
+
+
+# --- another budget ---------------------------------------------------------------------------
+
+
+def test_a_smaller_budget_prunes_and_tells() -> None:
+    """The policy chooses what goes, as it would for a pack."""
+    backpack = Backpack(max_history_size="64 KiB")
+    for number in range(400):
+        backpack.pack("n", number)
+    heard: list[Event] = []
+    backpack.subscribe(heard.append)
+    backpack.resize("8 KiB")
+    usage = backpack.memory_usage()
+    assert usage.history_bytes <= usage.budget_bytes == 8 * KIB
+    (pruned,) = heard
+    assert isinstance(pruned, Pruned)
+    assert len(pruned.commits) == usage.commits_pruned > 0
+    backpack.resize("1 MiB")
+    assert backpack.memory_usage().commits_retained == usage.commits_retained
+    assert audit(backpack) == []
+
+
+def test_a_budget_that_cannot_be_met_is_refused() -> None:
+    """Everything is as before, and the subscribers are told."""
+    backpack = Backpack(max_history_size="64 KiB", pruning=KeepAll())
+    for number in range(100):
+        backpack.pack("n", number)
+    heard: list[Event] = []
+    backpack.subscribe(heard.append)
+    before = backpack.memory_usage()
+    with pytest.raises(BudgetError, match="gives nothing more up"):
+        backpack.resize("4 KiB")
+    assert backpack.memory_usage() == before
+    assert backpack.max_history_size == 64 * KIB
+    (refused,) = heard
+    assert isinstance(refused, Refused)
+
+
+def test_a_smaller_budget_holds_less_raw() -> None:
+    """What is raw is a share of the budget, and is pressed where that shrinks."""
+    backpack = Backpack(max_history_size="4 MiB")
+    for number in range(12):
+        backpack.pack("text", f"{number}" + "some long text " * 700)
+    backpack.resize("256 KiB")
+    assert audit(backpack) == []
+    assert backpack._engine.history.raw_bytes <= 256 * KIB // 16
+
+
+def test_a_value_larger_than_the_new_budget_goes_with_its_commit() -> None:
+    """It never enters the history; what is current is whole."""
+    backpack = Backpack(max_history_size="1 MiB")
+    first = backpack.pack("text", os.urandom(90_000))
+    backpack.resize("16 KiB")
+    backpack.pack("text", "short")
+    with pytest.raises(CommitPruned):
+        backpack.snapshot(first)
+    assert audit(backpack) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (100, "max_history_size: 100 bytes cannot hold a history; the least is"),
+        ("many", "max_history_size: "),
+    ],
+)
+def test_what_is_no_budget_is_refused(size: int | str, message: str) -> None:
+    """As where a Backpack is made."""
+    backpack = Backpack()
+    with pytest.raises(ConfigError) as refused:
+        backpack.resize(size)
+    assert str(refused.value).startswith(message)
+    assert backpack.max_history_size == 50 * KIB**2
+
+
+# --- commits that go for good -----------------------------------------------------------------
+
+
+def test_what_may_not_be_erased_is_named() -> None:
+    """All commits that are asked for go, or none."""
+    backpack = Backpack()
+    first, second, third = (backpack.pack("n", number) for number in range(3))
+    backpack.pin(second)
+    for wrong, message in (
+        (third, f"commit {third.id} is the newest, and stays; nothing was erased"),
+        (second, f"commit {second.id} is pinned: unpin it first; nothing was erased"),
+    ):
+        with pytest.raises(ConflictError) as refused:
+            backpack.erase(first, wrong)
+        assert message == str(refused.value)
+    with pytest.raises(UnknownCommit, match="is no commit id"):
+        backpack.erase(first, "nonsense")
+    assert backpack.history() == [third, second, first]
+    backpack.erase()
+    backpack.erase(first, first.id)
+    with pytest.raises(CommitPruned, match="was pruned"):
+        backpack.erase(first)
+    assert backpack.history() == [third, second]
+
+
+def test_subscribers_are_told_that_a_caller_chose() -> None:
+    """An erasure is told as pruning is."""
+    backpack = Backpack()
+    first, _ = backpack.pack("n", 1), backpack.pack("n", 2)
+    heard: list[Event] = []
+    backpack.subscribe(heard.append)
+    backpack.erase(first)
+    (pruned,) = heard
+    assert isinstance(pruned, Pruned)
+    assert (pruned.commits, pruned.policy) == ((first.id,), "erase")
+
+
+def test_nothing_of_what_was_erased_is_in_the_file(tmp_path: Path) -> None:
+    """Neither its value nor its note; what others also see is."""
+    path = tmp_path / "archive.db"
+    archive = SqlArchive(f"sqlite:///{path}", write="on-commit")
+    with closing(Backpack(archive=archive, name="it")) as backpack:
+        backpack.pack("other", "stays here")
+        secret = backpack.pack("token", "hunter2-hunter2", note="remarkable-note")
+        backpack.pack("token", "")
+        backpack.erase(secret)
+        size = path.stat().st_size
+    with OnDisk(path) as past:
+        assert [1, 3] == [each.commit.seq for each in past.commits(newest_first=False)]
+    found = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert b"hunter2" not in found
+    assert b"remarkable-note" not in found
+    assert size > 0
+
+
+def test_an_erasure_that_cannot_be_written_can_be_done_again(tmp_path: Path) -> None:
+    """What was retained is archived then; nothing is wrong."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")
+    with closing(Backpack(archive=archive, name="it")) as backpack:
+        first, second = backpack.pack("n", 1), backpack.pack("n", 2)
+        scribe = backpack._engine.scribe
+        assert scribe is not None
+        heard: list[Event] = []
+        backpack.subscribe(heard.append)
+        log, scribe.log = scribe.log, Failing(scribe.log)  # type: ignore[assignment]
+        with pytest.raises(ArchiveError, match="is full"):
+            backpack.erase(first)
+        scribe.log = log
+        assert [Archived, Pruned, Refused] == [type(each) for each in heard]
+        assert backpack.snapshot(first).archived
+        backpack.erase(first)
+        assert backpack.history() == [second]
+
+
+class Failing:
+    """A log from which nothing can be removed.
+
+    Args:
+        log: The log.
+    """
+
+    def __init__(self, log: object) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._log, name)
+
+    def remove(self, seqs: object) -> None:
+        """Fail."""
+        raise ArchiveError("the disk is full")
+
+
+# --- a whole Backpack -------------------------------------------------------------------------
+
+
+def test_a_backpack_is_deleted_from_an_archive(url: str) -> None:
+    """The others are as before, and its name is free again."""
+    archive = SqlArchive(url)
+    assert archive.names() == []
+    for name in ("one", "two"):
+        with closing(Backpack(archive=archive, name=name)) as backpack:
+            backpack.pack("name", name)
+    assert archive.names() == ["one", "two"]
+    assert archive.delete("one")
+    assert not archive.delete("one")
+    assert archive.names() == ["two"]
+    with closing(Backpack.open(archive, "two")) as two:
+        assert dict(two) == {"name": "two"}
+        with pytest.raises(StaleWriter, match="'two' in the archive .* has a writer that is alive"):
+            archive.delete("two")
+    with closing(Backpack(archive=archive, name="one")) as again:
+        assert again.history() == []
+
+
+def test_a_file_shrinks_when_a_backpack_is_deleted(tmp_path: Path) -> None:
+    """What it took is given back to the system."""
+    path = tmp_path / "archive.db"
+    archive = SqlArchive(f"sqlite:///{path}")
+    for name in ("small", "large"):
+        with closing(Backpack(archive=archive, name=name)) as backpack:
+            for _ in range(20 if name == "large" else 1):
+                backpack.pack("data", os.urandom(50_000))
+    before = path.stat().st_size
+    archive.delete("large")
+    assert path.stat().st_size < before / 5
