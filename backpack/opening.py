@@ -47,7 +47,7 @@ def archives() -> Any:
         ) from error
 
 
-def _place(archive: object) -> Archive:
+def place_of_archive(archive: object) -> Archive:
     """Return the archive that a caller means.
 
     Raises:
@@ -83,7 +83,7 @@ def open_in(
     name = check_name(name)
     if "archive" in overrides:
         raise ConfigError("the archive is what is opened; give it first", field="archive")
-    place = _place(archive)
+    place = place_of_archive(archive)
     # Before there is anything of an archive: a preset that cannot work leaves nothing behind.
     config = None if preset is None else load_preset(preset, **overrides, archive=place)
     log = place.resume(name)
@@ -117,7 +117,7 @@ def restore_from(
         name = check_name(name)
     url = overrides.get("archive")
     if isinstance(url, str) and "://" in url:
-        overrides = {**overrides, "archive": _place(url)}
+        overrides = {**overrides, "archive": place_of_archive(url)}
     found = checkpoints.look_into(path, name)
 
     def done(number: int) -> None:

@@ -35,6 +35,7 @@ def expected() -> set[str]:
         prefix = "backpack" if folder == "backpack" else f"backpack/{folder}"
         # The links to the other folders are for editors.
         inside = [path for path in top.glob("*/*.py") if not path.parent.is_symlink()]
+        inside += top.glob("integrations/*/*.py")
         for path in [*top.glob("*.py"), *inside, *top.glob("*.yaml")]:
             names.add(f"{prefix}/{path.relative_to(top).as_posix()}")
     assets = (ROOT / "backpack" / "inspect" / "assets").iterdir()
