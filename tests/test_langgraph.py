@@ -385,6 +385,59 @@ def test_many_threads_of_execution() -> None:
                 assert 2 == len(thread.reader.writes(entry)) or thread.name.count("-")
 
 
+class Plain(TypedDict):
+    """What graphs have that have subgraphs in subgraphs, and no delta channel."""
+
+    found: Annotated[list[str], operator.add]
+    answer: str
+    n: int
+
+
+def nested(saver: BaseCheckpointSaver[Any], *, asks: bool, goes_on: bool = False) -> Any:
+    """Return a graph whose subgraph counts in each step, or has one that asks."""
+    inner, middle, graph = (StateGraph(Plain) for _ in range(3))
+    if asks:
+        inner.add_node("ask", lambda state: {"answer": interrupt("go on?")})
+        inner.add_edge(START, "ask")
+        middle.add_node("inner", inner.compile())
+        middle.add_edge(START, "inner")
+        graph.add_node("middle", middle.compile())
+        graph.add_edge(START, "middle")
+    else:
+        inner.add_node("count", lambda state: {"n": state["n"] + 1})
+        inner.add_edge(START, "count")
+        counted = inner.compile(checkpointer=True if goes_on else None)
+        graph.add_node("call", lambda state: {"n": counted.invoke({"n": state["n"]})["n"]})
+        graph.add_edge(START, "call")
+        graph.add_conditional_edges("call", lambda state: "call" if state["n"] < 60 else END)
+    return graph.compile(checkpointer=saver)
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_subgraphs_whose_step_is_over_make_room(url: str, goes_on: bool) -> None:
+    """However many steps have called one, no room is lost for it, nor memory beside it."""
+    for settings in ({}, {"archive": url}):
+        with BackpackSaver(max_thread_size="48 KiB", **settings) as saver:  # type: ignore[arg-type]
+            graph = nested(saver, asks=False, goes_on=goes_on)
+            assert graph.invoke({"found": [], "n": 0}, config())["n"] == 60
+            ledger = saver._threads._open["t"].ledger
+            assert len(ledger.lines) < 15
+            assert len(ledger._inner) < 15
+
+
+@pytest.mark.parametrize("durability", ["sync", "exit"])
+def test_interrupts_that_are_never_answered_make_room(durability: Any) -> None:
+    """What asked in a step that nobody goes on from goes; the newest can be answered."""
+    saver = BackpackSaver(max_thread_size="48 KiB")
+    graph = nested(saver, asks=True)
+    for number in range(15):
+        graph.invoke({"found": [f"found {number}"]}, config(), durability=durability)
+    (task,) = graph.get_state(config(), subgraphs=True).tasks
+    assert task.state.tasks[0].state.tasks[0].interrupts[0].value == "go on?"
+    ended = graph.invoke(Command(resume="yes"), config(), durability=durability)
+    assert ended["answer"] == "yes"
+
+
 # --- archives ---------------------------------------------------------------------------------
 
 

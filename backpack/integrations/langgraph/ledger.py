@@ -79,6 +79,18 @@ class Line:
         return None if self.current is None else self.entries.get(self.current)
 
     @property
+    def is_of_step(self) -> bool:
+        """Whether it is that of one step: without the id of a task in it, a subgraph goes on."""
+        return ":" in self.namespace.rpartition("|")[2]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its step is over: it is needed only where the checkpoint of the step is."""
+        newest = None if self.newest is None else self.entries[self.newest]
+        is_known = newest is not None and newest.within is not None
+        return is_known and self.current is None and self.is_of_step
+
+    @property
     def is_idle(self) -> bool:
         """Whether there is nothing of it."""
         return not (self.entries or self.current or self.late)
@@ -109,7 +121,7 @@ class Ledger:
         self.is_read = False
         self._by_seq: dict[int, Entry] = {}
         self._late: dict[int, Entry] = {}
-        self._inner: dict[Place, list[str]] = {}
+        self._inner: dict[Place, dict[str, int]] = {}
         self._guarded: deque[Place] = deque(maxlen=_GUARDED)
 
     def __len__(self) -> int:
@@ -132,8 +144,25 @@ class Ledger:
     def inner(self, place: Place) -> Iterator[Line]:
         """Iterate over the lines of the subgraphs that ran in the step of a checkpoint."""
         for namespace in self._inner.get(place, ()):
-            if namespace in self.lines:
-                yield self.lines[namespace]
+            yield self.lines[namespace]
+
+    def over(self, entry: Entry) -> list[Line]:
+        """Return the lines of subgraphs whose step is over once this checkpoint is put.
+
+        Args:
+            entry: The checkpoint; those that were before it and are not there have no step.
+        """
+        standing = [each for each in self.lines.values() if each.current and each.is_of_step]
+        found: dict[str, Line] = {}
+        for line in sorted(standing, key=lambda each: each.namespace.count("|")):
+            within = None if line.standing is None else line.standing.within
+            if within is None:
+                continue
+            outer, name = within
+            is_gone = name < entry.id and self.find(within) is None
+            if outer in found or (outer == entry.namespace and (is_gone or name == entry.parent)):
+                found[line.namespace] = line
+        return list(found.values())
 
     def guard(self, place: Place) -> None:
         """Rather keep a checkpoint that was asked for: somebody may go on from there."""
@@ -152,9 +181,8 @@ class Ledger:
         if line.newest is None or entry.id > line.newest:
             line.newest = entry.id
         if entry.within is not None:
-            lines = self._inner.setdefault(entry.within, [])
-            if entry.namespace not in lines:
-                lines.append(entry.namespace)
+            counts = self._inner.setdefault(entry.within, {})
+            counts[entry.namespace] = counts.get(entry.namespace, 0) + 1
 
     def move(self, entry: Entry, seq: int) -> None:
         """Have a newer commit answer for a checkpoint."""
@@ -179,12 +207,6 @@ class Ledger:
             line.newest = max(line.entries, default=None)
         if line.is_idle:
             del self.lines[entry.namespace]
-        if entry.within is not None and entry.namespace not in self.lines:
-            lines = self._inner.get(entry.within, [])
-            if entry.namespace in lines:
-                lines.remove(entry.namespace)
-            if not lines:
-                self._inner.pop(entry.within, None)
 
     def lose(self, seq: int, *, is_archived: bool) -> Entry | None:
         """Note that a commit was given up, and return the checkpoint that left the ledger for it.
@@ -202,7 +224,9 @@ class Ledger:
         line = self.lines[entry.namespace]
         if not is_archived:
             entry.seq = 0
-        if line.current == entry.id or (is_archived and line.newest == entry.id):
+        if line.current == entry.id:
+            return None
+        if is_archived and line.newest == entry.id and not line.is_over:
             return None
         self.leave(entry)
         return entry
@@ -271,6 +295,8 @@ class Ledger:
                 at = None
                 if newest is not None and newest.id < incoming.id:
                     newest = None
+            elif line.is_over:
+                newest = None
             elif newest is at and not standing and not line.deltas:
                 newest = None
             elif not standing and not line.deltas:
@@ -317,3 +343,10 @@ class Ledger:
         for seq, index in ((entry.seq, self._by_seq), (entry.late, self._late)):
             if seq and index.pop(seq, None) is not None:
                 self.surplus[seq] = None
+        if entry.within is not None:
+            counts = self._inner[entry.within]
+            counts[entry.namespace] -= 1
+            if not counts[entry.namespace]:
+                del counts[entry.namespace]
+            if not counts:
+                del self._inner[entry.within]

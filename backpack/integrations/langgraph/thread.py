@@ -124,7 +124,7 @@ class Thread:
             incoming.within,
         )
         slots = in_slots(self._writes_before(incoming.place))
-        over = self._over(entry)
+        over = self.ledger.over(entry)
         self.ledger.incoming = entry
         try:
             with self._changing(namespace, name) as transaction:
@@ -287,17 +287,6 @@ class Thread:
             transaction.pack(key_of(line.namespace, WRITES, str(number)), packed_writes(slot))
         for number in range(len(slots), line.slots):
             transaction.remove(key_of(line.namespace, WRITES, str(number)))
-
-    def _over(self, entry: Entry) -> list[Line]:
-        """Return the lines of subgraphs whose step is over, now that this checkpoint comes."""
-        if entry.parent is None:
-            return []
-        return [
-            line
-            for line in self.ledger.inner((entry.namespace, entry.parent))
-            # Without the id of a task in it, a namespace is that of a subgraph that goes on.
-            if line.current is not None and ":" in line.namespace.rpartition("|")[2]
-        ]
 
     def _retire(self, transaction: Transaction, line: Line) -> None:
         """Take what a line has out of the current state: it is in history only."""
