@@ -626,6 +626,18 @@ def test_a_fork_of_what_was_given_up_is_refused() -> None:
     assert "which was given up to keep the history in its budget" in str(refused.value)
 
 
+def test_room_is_made_for_a_checkpoint_of_many_channels() -> None:
+    """What a change takes beside its values is found out, where other threads have that much."""
+    saver = BackpackSaver(max_total_size="64 KiB")
+    counting(saver, 20).invoke({"messages": [], "notes": [], "n": 0}, config("other"))
+    values = dict.fromkeys((f"{'channel' * 6} {number}" for number in range(100)), 1)
+    checkpoint = fresh(channel_values=values, channel_versions=values)
+    told = saver.put(config(checkpoint_ns=""), checkpoint, {}, values)
+    found = saver.get_tuple(told)
+    assert found is not None
+    assert found.checkpoint["channel_values"] == values
+
+
 def test_threads_without_room_are_refused() -> None:
     """There are more than the budget of all has room for."""
     saver = BackpackSaver(max_thread_size="20 KiB", max_total_size="20 KiB")

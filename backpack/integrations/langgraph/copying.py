@@ -65,6 +65,6 @@ def _put(threads: Threads, target: str, found: Found) -> None:
         found.within,
     )
     size = sum(len(value[1]) for value in found.values.values())
-    with threads.changing(target, size) as thread:
-        thread.put(incoming)
-        thread.add(found.place, found.writes)
+    threads.change(target, size, lambda thread: thread.put(incoming))
+    size = sum(len(each.value[1]) for each in found.writes)
+    threads.change(target, size, lambda thread: thread.add(found.place, found.writes))

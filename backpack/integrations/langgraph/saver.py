@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from langgraph.checkpoint.base import (
@@ -24,6 +25,7 @@ from backpack.integrations.langgraph.copying import copy
 from backpack.integrations.langgraph.records import Incoming, Write
 from backpack.integrations.langgraph.removing import ancestors, old, picked
 from backpack.integrations.langgraph.serializing import strict
+from backpack.integrations.langgraph.thread import Thread
 from backpack.integrations.langgraph.threads import Threads
 from backpack.integrations.langgraph.tuples import history_of, tuple_of
 from backpack.wording import described, one_of
@@ -46,8 +48,8 @@ _STRATEGIES = ("keep_latest", "delete")
 class BackpackSaver(Awaited):
     """Keep the checkpoints of LangGraph's threads, each thread's history inside a byte budget.
 
-    The newest checkpoint of every namespace, with its pending writes, is always whole. Older ones
-    are kept as long as the budget allows, the oldest go first; none goes that another one needs to
+    The newest checkpoint of every namespace, with its pending writes, is always whole; that of a
+    subgraph as long as the step that called it is there. Older ones are kept as long as the budget allows, the oldest go first; none goes that another one needs to
     be resumed: the ancestors from which a delta channel is rebuilt, the states of the subgraphs of
     a step. Where all that is left is needed, the checkpoint that does not fit is refused.
 
@@ -265,8 +267,7 @@ class BackpackSaver(Awaited):
         )
         size = len(incoming.checkpoint[1]) + len(incoming.metadata[1])
         size += sum(len(value[1]) for value in changed.values() if value is not None)
-        with self._threads.changing(thread_id, size) as thread:
-            thread.put(incoming)
+        self._threads.change(thread_id, size, lambda thread: thread.put(incoming))
         return config_of(thread_id, *incoming.place)
 
     def put_writes(
@@ -301,8 +302,7 @@ class BackpackSaver(Awaited):
         ]
         place = namespace, checkpoint_id
         size = sum(len(each.value[1]) for each in serialized)
-        with self._threads.changing(thread_id, size) as thread:
-            thread.add(place, serialized)
+        self._threads.change(thread_id, size, lambda thread: thread.add(place, serialized))
 
     # --- removing ------------------------------------------------------------------------
 
@@ -340,8 +340,7 @@ class BackpackSaver(Awaited):
                     going[thread_id] = picked(thread, self.serde, runs)
             for thread_id, entries in going.items():
                 if entries:
-                    with self._threads.changing(thread_id, 0) as thread:
-                        thread.erase(entries)
+                    self._threads.change(thread_id, 0, partial(Thread.erase, entries=entries))
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread, with all its checkpoints and their pending writes.
@@ -381,8 +380,7 @@ class BackpackSaver(Awaited):
             with self._threads.lock:
                 if self._threads.find(thread_id) is None:
                     continue
-                with self._threads.changing(thread_id, 0) as thread:
-                    thread.erase(old(thread))
+                self._threads.change(thread_id, 0, lambda thread: thread.erase(old(thread)))
 
     def get_next_version(self, current: int | None, channel: None) -> int:
         """Return the version of a channel after this one.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +19,8 @@ from backpack.units import parse_size
 from backpack.wording import described
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from backpack.protocols import Archive
 
 __all__ = ["Threads"]
@@ -126,13 +126,13 @@ class Threads:
             self._open.move_to_end(name)
         return thread
 
-    @contextmanager
-    def changing(self, name: str, size: int) -> Iterator[Thread]:
-        """Have a thread changed, with as much room as there may be.
+    def change(self, name: str, size: int, work: Callable[[Thread], None]) -> None:
+        """Change a thread, with as much room as there may be.
 
         Args:
             name: Its id; it is made if there is none.
             size: About how many bytes the change takes.
+            work: Changes it, or raises a BudgetError and changes nothing.
 
         Raises:
             BudgetError: There is no room, and all that is there is needed.
@@ -142,7 +142,18 @@ class Threads:
             self._open.move_to_end(name)
             try:
                 self._fit(thread, size)
-                yield thread
+                while True:
+                    budget = thread.backpack.max_history_size
+                    try:
+                        work(thread)
+                        return
+                    except BudgetError as error:
+                        # How much a change takes exactly is known once it was tried.
+                        size += max(0, error.needed - error.free)
+                        if error.policy != POLICY:
+                            self._fit(thread, size)
+                        if thread.backpack.max_history_size <= budget:
+                            raise
             except BudgetError as error:
                 raise _no_room(thread, error) from error
             finally:
