@@ -240,6 +240,23 @@ def test_a_fork_from_an_old_checkpoint() -> None:
             assert [each for each in state.values["notes"] if each != "forked"] == noted(n)
 
 
+def test_a_copy_of_a_checkpoint_has_what_that_one_has() -> None:
+    """LangGraph puts it beside it, made from the same parent, and names no channel as new."""
+
+    def copies(saver: BaseCheckpointSaver[Any]) -> list[dict[str, Any]]:
+        graph = counting(saver, 9)
+        graph.invoke({"messages": [], "notes": [], "n": 0}, config())
+        found: list[dict[str, Any]] = []
+        for state in [*graph.get_state_history(config())][:-1]:
+            told = graph.update_state(state.config, None, as_node="__copy__")
+            found.append(graph.get_state(told).values)
+            told = graph.update_state(told, {"notes": ["more"]}, as_node="step")
+            found.append(graph.get_state(told).values)
+        return found + [state.values for state in graph.get_state_history(config())]
+
+    assert copies(BackpackSaver()) == copies(InMemorySaver())
+
+
 def test_pruning_keeps_what_delta_channels_are_rebuilt_from() -> None:
     """The newest state is whole, and the graph goes on."""
     saver = BackpackSaver()

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backpack.integrations.langgraph.configs import named
+from backpack.integrations.langgraph.serializing import loaded
 from backpack.integrations.langgraph.tuples import metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import ChannelVersions, Checkpoint
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
     from backpack.integrations.langgraph.records import Found, Place
     from backpack.integrations.langgraph.threads import Threads
 
-__all__ = ["places_in", "read_if"]
+__all__ = ["new_since", "places_in", "read_if"]
 
 
 def places_in(threads: Threads, config: RunnableConfig | None) -> list[tuple[str, Place]]:
@@ -64,3 +66,26 @@ def read_if(
             if any(metadata.get(key) != value for key, value in wanted.items()):
                 return None
         return thread.reader.read(entry)
+
+
+def new_since(
+    threads: Threads, serde: SerializerProtocol, name: str, parent: Place, checkpoint: Checkpoint
+) -> ChannelVersions:
+    """Return the channels that have another version in a checkpoint than in its parent.
+
+    Args:
+        threads: All threads.
+        serde: The serializer.
+        name: The id of the thread.
+        parent: The parent; if it is not there, no channel is new.
+        checkpoint: The checkpoint.
+    """
+    with threads.lock:
+        thread = threads.find(name)
+        entry = None if thread is None else thread.find(parent)
+        if thread is None or entry is None:
+            return {}
+        header = thread.reader.header(entry)
+    before = loaded(serde, header.checkpoint, "checkpoint")["channel_versions"]
+    versions = checkpoint["channel_versions"].items()
+    return {channel: version for channel, version in versions if version != before.get(channel)}

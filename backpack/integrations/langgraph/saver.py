@@ -19,7 +19,7 @@ from langgraph.checkpoint.base import (
 
 from backpack.errors import ConfigError
 from backpack.integrations.langgraph.awaited import Awaited
-from backpack.integrations.langgraph.browsing import places_in, read_if
+from backpack.integrations.langgraph.browsing import new_since, places_in, read_if
 from backpack.integrations.langgraph.configs import check_thread, config_of, enclosing, named
 from backpack.integrations.langgraph.copying import copy
 from backpack.integrations.langgraph.records import Incoming, Write
@@ -243,6 +243,9 @@ class BackpackSaver(Awaited):
         thread_id, namespace, parent = named(config)
         serialize = self.serde.dumps_typed
         values = checkpoint["channel_values"]
+        if parent is not None and not new_versions:  # As where one is copied to be beside it.
+            place = namespace, parent
+            new_versions = new_since(self._threads, self.serde, thread_id, place, checkpoint)
         rest = {key: value for key, value in checkpoint.items() if key != "channel_values"}
         changed = {
             channel: serialize(values[channel]) if channel in values else None
