@@ -27,6 +27,7 @@ from langgraph.types import Command, Send, interrupt
 from backpack import Backpack, BudgetError, ConfigError, ConflictError, UnpackableValue
 from backpack.archive import SqlArchive
 from backpack.integrations.langgraph import BackpackSaver
+from backpack.integrations.langgraph.archived import Archived
 from backpack.past import Past
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
 
@@ -498,6 +499,26 @@ def test_what_was_given_up_is_read_and_gone_on_from(url: str) -> None:
         assert graph.get_state(config()).values == ended
     with BackpackSaver(archive=url) as saver:
         assert len([*saver.list(config())]) == len(left)
+
+
+def test_the_archive_is_not_gone_through_for_each_checkpoint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However many it has: not for one that is new, and seldom where all are listed."""
+    looks = []
+    look = Archived._look
+    monkeypatch.setattr(Archived, "_look", lambda self: looks.append(1) or look(self))
+    monkeypatch.setattr("backpack.integrations.langgraph.archived._REMEMBERED", 20)
+    with BackpackSaver(archive=f"sqlite:///{tmp_path}/a.db", max_thread_size="16 KiB") as saver:
+        told = config(checkpoint_ns="")
+        for number in range(120):
+            told = saver.put(told, fresh(), {"step": number}, {})
+        assert len(looks) == 1
+        found = [each.metadata["step"] for each in saver.list(config())]
+        assert found == [*reversed(range(120))]
+        assert len(looks) < 10
+        saver.delete_thread("t")
+        assert [*saver.list(config())] == []
 
 
 # --- what may be in a checkpoint --------------------------------------------------------------

@@ -31,6 +31,8 @@ class Archived:
         self._backpack = backpack
         self._ledger = ledger
         self._known: dict[Place, Entry] = {}
+        #: What was looked for last and was not remembered, with those before it.
+        self._looked: dict[Place, Entry] = {}
         self._is_all = False
         self._newest: dict[str, str] = {}
         for entry in self._look().values():
@@ -38,10 +40,17 @@ class Archived:
 
     def find(self, place: Place) -> Entry | None:
         """Return the entry of an archived checkpoint, if it is one."""
-        found = self._known.get(place)
-        if found is None and not self._is_all:
-            found = self._look().get(place)
-        return found
+        found = self._known.get(place) or self._looked.get(place)
+        if found is not None or self._is_all or place[1] > self._newest.get(place[0], ""):
+            return found
+        looked = self._look()
+        if place in looked:
+            # Whoever goes through them comes to those before it.
+            places = list(looked)
+            until = places.index(place) + 1
+            near = places[max(0, until - _REMEMBERED) : until]
+            self._looked = {each: looked[each] for each in near}
+        return looked.get(place)
 
     def newest(self, namespace: str) -> Entry | None:
         """Return the entry of the newest archived checkpoint of a namespace."""
@@ -59,6 +68,7 @@ class Archived:
     def remove(self, place: Place) -> None:
         """Note that a checkpoint is not in the archive only, or not at all."""
         self._known.pop(place, None)
+        self._looked.pop(place, None)
         if self._newest.get(place[0]) == place[1]:
             others = (name for namespace, name in self.places() if namespace == place[0])
             newest = max((name for name in others if name != place[1]), default=None)
