@@ -685,6 +685,38 @@ def test_threads_without_room_are_refused() -> None:
     assert saver._threads.used <= 20 * 1024
 
 
+def test_threads_that_give_nothing_up_are_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until they are changed: one more refusal takes no longer where there are many threads."""
+    saver = BackpackSaver(max_total_size="100 KiB")
+    values = dict.fromkeys((f"channel {number}" for number in range(40)), 1)
+
+    def put(thread: str) -> None:
+        checkpoint = fresh(channel_values=values, channel_versions=values)
+        saver.put(config(thread, checkpoint_ns=""), checkpoint, {}, values)
+
+    with pytest.raises(BudgetError):
+        for number in range(100):
+            put(f"t{number}")
+    asked = []
+    resize = Backpack.resize
+
+    def counted(self: Backpack, size: int) -> None:
+        asked.append(size)
+        resize(self, size)
+
+    monkeypatch.setattr(Backpack, "resize", counted)
+    for _ in range(3):
+        with pytest.raises(BudgetError):
+            put("more")
+    assert len(asked) < 10
+    saver.delete_thread("t0")
+    put("t1")
+    put("more")
+    assert saver.get_tuple(config("more")) is not None
+
+
 def test_writes_of_many_tasks_are_in_order() -> None:
     """However many there are, each is there once, in the order of their paths."""
     saver = BackpackSaver()

@@ -46,6 +46,7 @@ class Thread:
         ledger: The same.
         reader: Reads its checkpoints.
         early: Pending writes that wait for their checkpoints.
+        is_tight: Whether it was found that nothing of it can go, as long as it is not changed.
     """
 
     def __init__(self, name: str, backpack: Backpack, ledger: Ledger) -> None:
@@ -54,6 +55,7 @@ class Thread:
         self.ledger = ledger
         self.reader = Reader(backpack, ledger)
         self.early = Early(name)
+        self.is_tight = False
         self._load()
         backpack.subscribe(self._told)
 

@@ -140,6 +140,7 @@ class Threads:
         with self.lock:
             thread = self.find(name) or self._opened(name)
             self._open.move_to_end(name)
+            thread.is_tight = False
             try:
                 self._fit(thread, size)
                 while True:
@@ -296,6 +297,8 @@ def _shrink(thread: Thread, missing: int) -> bool:
         Whether anything went.
     """
     before = thread.used
+    if thread.is_tight or missing < ENTRY_BYTES:
+        return False
     while missing >= ENTRY_BYTES:
         history = thread.backpack.memory_usage().history_bytes
         if history <= MINIMUM_BUDGET:
@@ -307,7 +310,8 @@ def _shrink(thread: Thread, missing: int) -> bool:
             missing //= 2  # Of what is left, too much is needed to resume it.
         finally:
             thread.ledger.going.clear()
-    return thread.used < before
+    thread.is_tight = thread.used == before
+    return not thread.is_tight
 
 
 def _no_room(thread: Thread, error: BudgetError) -> BudgetError:
