@@ -28,6 +28,8 @@ from backpack import Backpack, BudgetError, ConfigError, ConflictError, Unpackab
 from backpack.archive import SqlArchive
 from backpack.integrations.langgraph import BackpackSaver
 from backpack.integrations.langgraph.archived import Archived
+from backpack.integrations.langgraph.ledger import Ledger
+from backpack.integrations.langgraph.threads import Threads
 from backpack.past import Past
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
 
@@ -346,6 +348,49 @@ def test_a_put_that_is_cancelled_is_whole(tmp_path: Path) -> None:
                 assert each == await saver.aget_tuple(each.config)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("of", "method"),
+    [
+        (Ledger, "enter"),
+        (Ledger, "lose"),
+        (Ledger, "leave"),
+        (Ledger, "move"),
+        (Ledger, "choose"),
+        (Threads, "_note"),
+    ],
+)
+def test_what_is_interrupted_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, of: type, method: str
+) -> None:
+    """Ctrl-C at any time: what is there then is served as it is, and the thread goes on."""
+    saver = BackpackSaver(max_thread_size="16 KiB", max_total_size="24 KiB")
+    kept, interrupted = getattr(of, method), 0
+
+    def interrupt_once(self: Any, *given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(of, method, kept)
+        raise KeyboardInterrupt
+
+    for n in range(60):
+        thread = config("ab"[n % 2], checkpoint_ns="")
+        newest = saver.get_tuple(thread)
+        if n % 7 == 6:
+            monkeypatch.setattr(of, method, interrupt_once)
+        try:
+            checkpoint = fresh(channel_values={"n": n}, channel_versions={"n": n})
+            parent = thread if newest is None else newest.config
+            told = saver.put(parent, checkpoint, {"step": n}, {"n": n})
+            saver.put_writes(told, [("n", n)], "task")
+        except KeyboardInterrupt:
+            interrupted += 1
+        for each in saver.list(thread):
+            at = each.metadata["step"]
+            assert each.checkpoint["channel_values"] == {"n": at}
+            assert each.pending_writes in ([], [("task", "n", at)])
+        threads = saver._threads
+        assert threads.used == sum(each.used for each in threads._open.values()) <= 24 * 1024
+    assert interrupted > 2
 
 
 def test_many_threads_of_execution() -> None:

@@ -56,13 +56,20 @@ class Thread:
         self.reader = Reader(backpack, ledger)
         self.early = Early(name)
         self.is_tight = False
-        self._load()
+        self.load()
         backpack.subscribe(self._told)
 
     @property
     def used(self) -> int:
         """What its history takes, and the ledger of it, in bytes."""
         return self.backpack._engine.history.history_bytes + self.ledger.size
+
+    def load(self) -> None:
+        """Enter what the Backpack has, whatever was known of it."""
+        self.ledger.clear()
+        load(self.backpack, self.ledger, self.reader)
+        has_archive = self.backpack._engine.settings.archive is not None
+        self._archived = Archived(self.backpack, self.ledger) if has_archive else None
 
     # --- finding -------------------------------------------------------------------------
 
@@ -110,7 +117,7 @@ class Thread:
             ArchiveError: It cannot be archived.
         """
         namespace, name = incoming.place
-        line = self.ledger.line(namespace)
+        line = self.ledger.lines.get(namespace) or Line(namespace)
         values = dict(self._values(line, incoming))
         deltas = line.deltas | incoming.counting
         is_open = any(each in incoming.channels and each not in values for each in deltas)
@@ -217,7 +224,7 @@ class Thread:
                 self.backpack.erase(*commits)
         except ArchiveError:
             # What was retained may be archived now, and the current state another one.
-            self._load()
+            self.load()
             raise
         finally:
             self.ledger.doomed = set()
@@ -319,13 +326,6 @@ class Thread:
 
     def _changing(self, namespace: str, name: str) -> Any:
         return self.backpack.transaction(by=namespace or None, note=name)
-
-    def _load(self) -> None:
-        """Enter what the Backpack has, whatever was known of it."""
-        self.ledger.clear()
-        load(self.backpack, self.ledger, self.reader)
-        has_archive = self.backpack._engine.settings.archive is not None
-        self._archived = Archived(self.backpack, self.ledger) if has_archive else None
 
     def _told(self, event: Event) -> None:
         """Take out of the ledger what history gave up."""

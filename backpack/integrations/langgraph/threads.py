@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from backpack.units import parse_size
 from backpack.wording import described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from backpack.protocols import Archive
 
@@ -87,6 +88,8 @@ class Threads:
         #: The least recently used first.
         self._open: OrderedDict[str, Thread] = OrderedDict()
         self._sizes: dict[str, int] = {}
+        #: Those of which it is not known how a change of them has ended.
+        self._doubtful: set[str] = set()
         self._used = 0
 
     @property
@@ -119,6 +122,7 @@ class Threads:
 
     def find(self, name: str) -> Thread | None:
         """Return a thread, if there is one of that id; the lock is held."""
+        self._settle()
         thread = self._open.get(name)
         if thread is None and self._archive is not None and self._is_archived(name):
             thread = self._opened(name)
@@ -142,23 +146,11 @@ class Threads:
             self._open.move_to_end(name)
             thread.is_tight = False
             try:
-                self._fit(thread, size)
-                while True:
-                    budget = thread.backpack.max_history_size
-                    try:
-                        work(thread)
-                        return
-                    except BudgetError as error:
-                        # How much a change takes exactly is known once it was tried.
-                        size += max(0, error.needed - error.free)
-                        if error.policy != POLICY:
-                            self._fit(thread, size)
-                        if thread.backpack.max_history_size <= budget:
-                            raise
+                with self._noted(thread):
+                    self._fit(thread, size)
+                    self._try(thread, size, work)
             except BudgetError as error:
                 raise _no_room(thread, error) from error
-            finally:
-                self._note(thread)
 
     def close(self) -> None:
         """Write to the archive what is not in it yet, and let go of all threads."""
@@ -214,6 +206,43 @@ class Threads:
         del self._open[name]
         self._used -= self._sizes.pop(name)
 
+    @contextmanager
+    def _noted(self, thread: Thread) -> Iterator[None]:
+        """Have a thread changed, and note what it takes; a BudgetError has changed nothing."""
+        self._doubtful.add(thread.name)
+        try:
+            yield
+        except BudgetError:
+            self._note(thread)
+            self._doubtful.discard(thread.name)
+            raise
+        self._note(thread)
+        self._doubtful.discard(thread.name)
+
+    def _settle(self) -> None:
+        """Find out how changes have ended that something has interrupted."""
+        for name in list(self._doubtful):
+            thread = self._open.get(name)
+            if thread is not None:
+                thread.load()
+                self._note(thread)
+            self._used = sum(self._sizes.values())
+            self._doubtful.discard(name)
+
+    def _try(self, thread: Thread, size: int, work: Callable[[Thread], None]) -> None:
+        """Do some work; where there is too little room, make what it is found to take."""
+        while True:
+            budget = thread.backpack.max_history_size
+            try:
+                work(thread)
+                return
+            except BudgetError as error:
+                size += max(0, error.needed - error.free)
+                if error.policy != POLICY:
+                    self._fit(thread, size)
+                if thread.backpack.max_history_size <= budget:
+                    raise
+
     def _note(self, thread: Thread) -> None:
         """Note what a thread takes now."""
         self._used += thread.used - self._sizes.get(thread.name, 0)
@@ -267,8 +296,8 @@ class Threads:
                 break
             if thread.name != name:
                 before = thread.used
-                _shrink(thread, missing)
-                self._note(thread)
+                with self._noted(thread):
+                    _shrink(thread, missing)
                 missing -= before - thread.used
 
     def _too_many(self, name: str, room: int) -> BudgetError:
