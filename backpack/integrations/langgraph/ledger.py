@@ -295,9 +295,7 @@ class Ledger:
                 at = None
                 if newest is not None and newest.id < incoming.id:
                     newest = None
-            elif line.is_over:
-                newest = None
-            elif newest is at and not standing and not line.deltas:
+            elif line.is_over or (newest is at and not standing and not line.deltas):
                 newest = None
             elif not standing and not line.deltas:
                 at = None

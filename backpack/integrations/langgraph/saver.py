@@ -49,9 +49,10 @@ class BackpackSaver(Awaited):
     """Keep the checkpoints of LangGraph's threads, each thread's history inside a byte budget.
 
     The newest checkpoint of every namespace, with its pending writes, is always whole; that of a
-    subgraph as long as the step that called it is there. Older ones are kept as long as the budget allows, the oldest go first; none goes that another one needs to
-    be resumed: the ancestors from which a delta channel is rebuilt, the states of the subgraphs of
-    a step. Where all that is left is needed, the checkpoint that does not fit is refused.
+    subgraph as long as the step is there that called it. Older ones are kept as long as the budget
+    allows, the oldest go first; none goes that another one needs to be resumed: the ancestors from
+    which a delta channel is rebuilt, the states of the subgraphs of a step. Where all that is left
+    is needed, the checkpoint that does not fit is refused.
 
     With an archive nothing is lost: what the budget gives up goes there and can still be read,
     and a process can go on where another one stopped. The asynchronous methods do not block the
