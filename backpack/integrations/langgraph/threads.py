@@ -325,20 +325,20 @@ def _shrink(thread: Thread, missing: int) -> bool:
     Returns:
         Whether anything went.
     """
-    before = thread.used
+    before, wanted = thread.used, missing
     if thread.is_tight or missing < ENTRY_BYTES:
         return False
-    while missing >= ENTRY_BYTES:
+    while missing >= ENTRY_BYTES and before - thread.used < wanted:
         history = thread.backpack.memory_usage().history_bytes
         if history <= MINIMUM_BUDGET:
             break
         try:
             thread.backpack.resize(max(MINIMUM_BUDGET, history - missing))
-            break
         except BudgetError:
-            missing //= 2  # Of what is left, too much is needed to resume it.
+            pass  # Of what is left, too much is needed to resume it.
         finally:
             thread.ledger.going.clear()
+        missing //= 2
     thread.is_tight = thread.used == before
     return not thread.is_tight
 
