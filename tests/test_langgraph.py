@@ -663,6 +663,10 @@ def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> No
             "configurable.checkpoint_id: it must be a string, not int 5",
         ),
         (
+            lambda saver: saver.put(config(checkpoint_ns="a\ud800"), empty_checkpoint(), {}, {}),
+            "configurable.checkpoint_ns: it must be valid Unicode, without lone surrogates, not",
+        ),
+        (
             lambda saver: saver.put_writes(config(), [("a", 1)], "task"),
             "configurable.checkpoint_id: pending writes are of a checkpoint: the config has to",
         ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backpack.errors import ConfigError
+from backpack.unicode import is_unicode
 from backpack.wording import described
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def named(config: RunnableConfig) -> Named:
         if value is not None and not isinstance(value, str):
             raise ConfigError(
                 f"it must be a string, not {described(value)}", field=f"configurable.{field}"
+            )
+        if value is not None and not is_unicode(value):
+            raise ConfigError(
+                f"it must be valid Unicode, without lone surrogates, not {described(value)}",
+                field=f"configurable.{field}",
             )
     return Named(thread, namespace, checkpoint)
 
