@@ -720,11 +720,14 @@ def test_a_fork_of_what_was_given_up_is_refused() -> None:
     assert "which was given up to keep the history in its budget" in str(refused.value)
 
 
-def test_room_is_made_for_a_checkpoint_of_many_channels() -> None:
+@pytest.mark.parametrize("count", [*range(9, 17), 100])
+def test_room_is_made_for_a_checkpoint_of_many_channels(count: int) -> None:
     """What a change takes beside its values is found out, where other threads have that much."""
     saver = BackpackSaver(max_total_size="64 KiB")
-    counting(saver, 20).invoke({"messages": [], "notes": [], "n": 0}, config("other"))
-    values: Any = dict.fromkeys((f"{'channel' * 6} {number}" for number in range(100)), 1)
+    for n in range(90):
+        saver.put(config("other", checkpoint_ns=""), fresh(), {"step": n}, {})
+    assert saver._threads.used > 40 * 1024
+    values: Any = dict.fromkeys((f"{'channel' * 6} {number}" for number in range(count)), 1)
     checkpoint = fresh(channel_values=values, channel_versions=values)
     told = saver.put(config(checkpoint_ns=""), checkpoint, {}, values)
     found = saver.get_tuple(told)

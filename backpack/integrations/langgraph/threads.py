@@ -237,7 +237,8 @@ class Threads:
                 work(thread)
                 return
             except BudgetError as error:
-                size += max(0, error.needed - error.free)
+                has = thread.used - thread.ledger.size
+                size = max(size, budget - has) + max(0, error.needed - error.free)
                 if error.policy != POLICY:
                     self._fit(thread, size)
                 if thread.backpack.max_history_size <= budget:
@@ -250,7 +251,7 @@ class Threads:
 
     def _fit(self, thread: Thread, size: int) -> None:
         """Give a thread the budget it may have, making room in others where there is too little."""
-        size += _OVERHEAD
+        size += _OVERHEAD + ENTRY_BYTES
         room = self._room(thread.name, thread.used + size)
         # Where checkpoints are small, what is known of them takes as much as they do.
         while room - _beside(thread) < MINIMUM_BUDGET:
