@@ -793,6 +793,22 @@ def test_all_that_others_can_give_up_is_room() -> None:
     assert len([*saver.list(config("other"))]) == 1
 
 
+def test_the_subgraphs_of_a_step_stay_as_long_as_it_does() -> None:
+    """A step that is asked for again and again is there, and so is what it has called."""
+    saver = BackpackSaver(max_thread_size="16 KiB")
+    step = saver.put(config(checkpoint_ns=""), fresh(), {}, {})
+    parents = {"": step["configurable"]["checkpoint_id"]}
+    saver.put(config(checkpoint_ns="sub:1"), fresh(), {"parents": parents}, {})
+    newest = config(checkpoint_ns="sub:1")
+    found, told = saver.get_tuple(newest), step
+    for _ in range(60):
+        told = saver.put(told, fresh(), {}, {})
+        assert saver.get_tuple(step) is not None
+    assert len([*saver.list(config(checkpoint_ns=""))]) < 60
+    assert found is not None
+    assert saver.get_tuple(newest) == found
+
+
 def test_writes_of_many_tasks_are_in_order() -> None:
     """However many there are, each is there once, in the order of their paths."""
     saver = BackpackSaver()
