@@ -821,6 +821,21 @@ def test_writes_of_many_tasks_are_in_order() -> None:
     assert found.pending_writes == [(f"task {n}", "a", n) for n in reversed(range(200))]
 
 
+def test_bytes_that_wait_for_checkpoints_that_never_come_are_bounded() -> None:
+    """Those that wait for longest go; what was written last is never dropped."""
+    saver = BackpackSaver()
+    for number in range(30):
+        there = config(checkpoint_ns="", checkpoint_id=f"{number:03}")
+        saver.put_writes(there, [("a", bytes(1_000_000))], "task")
+    assert 1_000_000 < saver.memory_usage().waiting_bytes < 20_000_000
+    large = config(checkpoint_ns="", checkpoint_id="large")
+    saver.put_writes(large, [("a", bytes(30_000_000))], "task")
+    told = saver.put(config(checkpoint_ns=""), fresh(id="large"), {}, {})
+    found = saver.get_tuple(told)
+    assert found is not None
+    assert [("task", "a", bytes(30_000_000))] == found.pending_writes
+
+
 def test_what_the_saver_takes_is_told() -> None:
     """The history, which is bounded, and what is current, which is not."""
     saver = BackpackSaver(max_total_size="1 MiB")

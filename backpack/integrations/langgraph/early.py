@@ -20,6 +20,9 @@ __all__ = ["Early"]
 #: For so many checkpoints of a namespace they are kept.
 _MOST: Final = 64
 
+#: So many bytes of them wait beside those of the checkpoint that was written to last.
+_MOST_BYTES: Final = 16 * 1024 * 1024
+
 #: What a write takes in memory beside its value, measured.
 _WRITE_BYTES: Final = 600
 
@@ -47,14 +50,18 @@ class Early:
         return self._waiting.get(place, ())
 
     def add(self, place: Place, writes: Iterable[Write]) -> None:
-        """Keep writes for a checkpoint; those that wait for longest go where there are too many."""
+        """Keep writes for a checkpoint; those that wait for longest go where there are too many.
+
+        That many wait only for checkpoints that never come.
+        """
         slots = [list(self.of(place))]
         merge(slots, writes, may_grow=False)
         self.drop(place)
         others = [each for each in self._waiting if each[0] == place[0]]
-        for each in others[: max(0, len(others) + 1 - _MOST)]:
-            tell("warning", "early_writes_dropped", thread=self._name, checkpoint=each[1])
-            self.drop(each)
+        while others and (len(others) >= _MOST or self.size > _MOST_BYTES):
+            longest = others.pop(0)
+            tell("warning", "early_writes_dropped", thread=self._name, checkpoint=longest[1])
+            self.drop(longest)
         self._waiting[place] = slots[0]
         self.size += _size(slots[0])
 

@@ -54,6 +54,9 @@ class BackpackSaver(Awaited):
     which a delta channel is rebuilt, the states of the subgraphs of a step. Where all that is left
     is needed, the checkpoint that does not fit is refused.
 
+    The budgets bound the history, not what is current: a thread whose newest checkpoint has 1 MB
+    takes that beside its history.
+
     With an archive nothing is lost: what the budget gives up goes there and can still be read,
     and a process can go on where another one stopped. The asynchronous methods do not block the
     loop on it.
