@@ -193,20 +193,25 @@ def transact(engine: Engine, labels: Labels) -> Iterator[Transaction]:
         transaction = Transaction(engine)
         try:
             yield transaction
+            if transaction._erased:
+                transaction.commit = _erasing(engine, transaction, labels)
+                return
             if transaction._staged:
                 transaction._check_unchanged()
-                if transaction._erased:
-                    replacing = (transaction._staged, labels)
-                    transaction.commit = erase(engine, transaction._erased, replacing)
-                else:
-                    transaction.commit = engine.commit(transaction._staged, labels)
-            elif transaction._erased:
-                raise ConflictError(
-                    "a transaction that erases commits has to make one, and this one has changed "
-                    "nothing; nothing was erased: Backpack.erase needs no transaction"
-                )
+                transaction.commit = engine.commit(transaction._staged, labels)
         finally:
             transaction._open = False
+
+
+def _erasing(engine: Engine, transaction: Transaction, labels: Labels) -> Commit | None:
+    """Commit what a transaction staged, and erase what it is to erase."""
+    if not transaction._staged:
+        raise ConflictError(
+            "a transaction that erases commits has to make one, and this one has changed nothing; "
+            "nothing was erased: Backpack.erase needs no transaction"
+        )
+    transaction._check_unchanged()
+    return erase(engine, transaction._erased, (transaction._staged, labels))
 
 
 @contextmanager

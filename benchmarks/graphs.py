@@ -80,7 +80,7 @@ def compiled(kind: str, steps: int, saver: Any) -> Any:
         step = state["step"] + 1
         return {"said": [said_at(step)], "step": step}
 
-    graph = StateGraph(Plain if kind == "reducer" else Delta)  # type: ignore[type-var]
+    graph = StateGraph(Plain if kind == "reducer" else Delta)
     graph.add_node("take", take)
     graph.add_edge(START, "take")
     graph.add_conditional_edges("take", lambda state: "take" if state["step"] < steps else END)
@@ -166,7 +166,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.child is not None:
         with TemporaryDirectory() as folder:
-            found = measure(*options.child, options.steps, options.reads, Path(folder))
+            kind, name = options.child
+            found = measure(kind, name, options.steps, options.reads, Path(folder))
         print(json.dumps(found))
         return
     for kind, words in GRAPHS.items():

@@ -234,6 +234,40 @@ def test_what_may_not_be_erased_is_named() -> None:
     assert backpack.history() == [third, second]
 
 
+def test_a_commit_comes_in_the_place_of_others() -> None:
+    """The newest may be one of them; what it has set is gone with it."""
+    backpack = Backpack()
+    first, second = backpack.pack("n", "secret"), backpack.pack("m", 1)
+    with backpack.transaction(note="instead") as transaction:
+        transaction.remove("n")
+        transaction.erase(first, second.id)
+    assert backpack.history() == [transaction.commit]
+    assert dict(backpack) == {"m": 1}
+    assert audit(backpack) == []
+    assert backpack.memory_usage().versions == 0
+
+
+def test_a_transaction_that_erases_has_to_change_something() -> None:
+    """Otherwise nothing is erased; nor where the block fails, or a commit may not go."""
+    backpack = Backpack()
+    first, second = backpack.pack("n", 1), backpack.pack("n", 2)
+    with pytest.raises(ConflictError, match="has to make one, and this one has changed nothing"):
+        with backpack.transaction() as transaction:
+            transaction.erase(first)
+    with pytest.raises(ZeroDivisionError):
+        with backpack.transaction() as transaction:
+            transaction.pack("n", 1 / 1)
+            transaction.erase(first)
+            transaction.pack("n", 1 / 0)
+    backpack.pin(first)
+    with pytest.raises(ConflictError, match="is pinned: unpin it first; nothing was erased"):
+        with backpack.transaction() as transaction:
+            transaction.pack("n", 3)
+            transaction.erase(first)
+    assert [each.seq for each in backpack.history()] == [second.seq, first.seq]
+    assert backpack["n"] == 2
+
+
 def test_subscribers_are_told_that_a_caller_chose() -> None:
     """An erasure is told as pruning is."""
     backpack = Backpack()

@@ -843,7 +843,7 @@ def test_what_the_saver_takes_is_told() -> None:
     saver.put_writes(config(checkpoint_ns="", checkpoint_id="later"), [("a", "b" * 1000)], "task")
     usage = saver.memory_usage()
     assert (usage.threads, usage.checkpoints) == (1, 22)
-    assert usage.history_bytes == saver._threads.used <= usage.budget_bytes == 1024**2
+    assert usage.history_bytes == saver._threads.used <= 1024**2 == usage.budget_bytes
     assert usage.current_bytes > 500
     assert usage.waiting_bytes > 1000
 

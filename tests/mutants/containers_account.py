@@ -33,7 +33,7 @@ __all__ = ["BROKEN_ACCOUNTS"]
 def _pruned_after_applying(*, peak_hidden: bool) -> Iterator[None]:
     """Apply the change first, and make room for it then."""
 
-    def apply(self: engine.Engine, change: proposal.Proposal) -> list[Any]:
+    def apply(self: engine.Engine, change: proposal.Proposal, _: object = ()) -> list[Any]:
         kept, peak = self.history, self.history.peak_bytes
         workshop = draft.Workshop(self.store)
         kept.apply(plan.make_plan(kept, change, workshop))
@@ -51,7 +51,7 @@ def _pruned_after_applying(*, peak_hidden: bool) -> Iterator[None]:
         ids = tuple(f"{seq}-{self.code}" for seq in room.victims)
         return [Pruned(ids, room.freed_bytes, "late")] if ids else []
 
-    with replaced(engine.Engine, "_apply", apply):
+    with replaced(engine.Engine, "apply", apply):
         yield
 
 
@@ -84,7 +84,7 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
         "B1",
         rewriting(
             engine.Engine,
-            "_apply",
+            "apply",
             "budget=self.settings.max_history_size",
             "budget=self.settings.max_history_size - 1",
         ),

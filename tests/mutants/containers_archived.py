@@ -188,9 +188,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
     ),
     "closing writes nothing": BrokenContainer(
         "A2",
-        rewriting(
-            scribe.Scribe, "close", "entered = self._until(history.made, (), ())", "entered = None"
-        ),
+        rewriting(scribe.Scribe, "close", "told = self.enter_all()", "told = []"),
     ),
     "closing forgets how often commits were looked at": BrokenContainer(
         "A2", rewriting(scribe.Scribe, "close", "self.log.keep_accesses(", "list(")

@@ -173,7 +173,7 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
     "subscribers are told of half of the pruned commits": BrokenContainer(
         "E1",
         rewriting(
-            engine.Engine, "_apply", "for seq in room.victims)", "for seq in room.victims[::2])"
+            engine.Engine, "apply", "for seq in room.victims)", "for seq in room.victims[::2])"
         ),
     ),
     "a commit between two chosen ones goes too, and nobody is told": BrokenContainer(
@@ -221,7 +221,7 @@ BROKEN_QUESTIONS: Final[dict[str, BrokenContainer]] = {
         "E1",
         rewriting(
             engine,
-            "_references",
+            "references",
             "if step.current is not None and step.current.reference is not None",
             "if step.current is not None and step.current.reference is not None"
             " and step.held is None",

@@ -165,7 +165,7 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
         rewriting(
             engine.Engine,
             "_propose",
-            "by=None if labels.by is None else interned(labels.by)",
+            "by=None if by is None else interned(by)",
             "by=None",
         ),
     ),

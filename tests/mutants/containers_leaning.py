@@ -49,9 +49,7 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
     ),
     "tails hold raw twice their share": BrokenContainer(
         "B4",
-        rewriting(
-            store.Store, "__init__", "self.share = budget // _SHARES", "self.share = budget // 8"
-        ),
+        rewriting(store, "share_of", "return budget // _SHARES", "return budget // 8"),
     ),
     "pruning is asked before what is raw was made groups": BrokenContainer(
         "B4",
