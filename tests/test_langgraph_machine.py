@@ -422,4 +422,4 @@ def case(machine: type[Savers], programs: int) -> Any:
 
 
 TestSavers = case(Savers, 25)
-TestArchivedSavers = case(ArchivedSavers, 8)
+TestArchivedSavers = case(ArchivedSavers, 5)
