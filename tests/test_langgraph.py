@@ -34,7 +34,7 @@ from backpack.past import Past
 from backpack.policies import Delta, EncodedSize, Oldest, Stub
 
 #: For how many seconds threads of execution get in each other's way.
-SOAK = float(os.environ.get("BACKPACK_SOAK", "2"))
+SOAK = float(os.environ.get("BACKPACK_SOAK", "1"))
 
 #: What the suite has, by capability: nothing of it is to be left out.
 CONFORMANCE = {

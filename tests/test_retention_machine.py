@@ -52,7 +52,7 @@ STORAGE: dict[str, Any] = {
     "delta": lambda: Delta(span=4, least=1),
 }
 #: Programs for each policy; ``BACKPACK_PROGRAMS=200`` tries more.
-EXAMPLES = int(os.environ.get("BACKPACK_PROGRAMS", "12"))
+EXAMPLES = int(os.environ.get("BACKPACK_PROGRAMS", "8"))
 
 keys = st.sampled_from(["a", "b", "c\\0", "d\0"])
 seeds = st.integers(0, 2**32)
