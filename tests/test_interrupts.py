@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import linecache
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,11 @@ from backpack.protocols import PruningPolicy, StoragePolicy
 
 #: It traces every instruction itself.
 pytestmark = pytest.mark.no_cover
+
+#: An operation is interrupted at each of its first places, and behind them at one in so many;
+#: ``BACKPACK_STRIDE=1`` leaves none out.
+_ALL_UP_TO = 150
+STRIDE = int(os.environ.get("BACKPACK_STRIDE", "3"))
 
 FOLDER = str(Path(backpack.engine.__file__).parent)
 
@@ -233,6 +239,12 @@ def test_what_is_interrupted_does_what_its_name_says(name: str) -> None:
     assert audit(bp) == []
 
 
+def places() -> Iterator[int]:
+    """Iterate over the places to interrupt: each of the first, and some of those behind."""
+    yield from range(1, _ALL_UP_TO)
+    yield from range(_ALL_UP_TO, 100_000, STRIDE)
+
+
 # An interruption while a generator is thrown away is reported and dropped by the interpreter.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
@@ -251,7 +263,7 @@ def test_an_interruption_leaves_the_state_before_or_after(
     operation(done)
     allowed = [shown(before), shown(done)]
     seen = set()
-    for at in range(1, 100_000):
+    for at in places():
         bp = start()
         interrupter = Interrupter(at)
         interrupter.run(lambda: operation(bp))  # noqa: B023

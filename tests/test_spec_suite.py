@@ -28,17 +28,17 @@ from backpack.spec.laws import LAWS, laws_of
 #: What one of each axis passes through, the others do too.
 untraced = pytest.mark.no_cover
 
-TestOldest = policy_suite(Oldest, seed=0, examples=3)
-TestLeastAccessed = untraced(policy_suite(LeastAccessed, seed=0, examples=3))
-TestThinning = untraced(policy_suite(Thinning, seed=0, examples=3))
-TestKeepTagged = untraced(policy_suite(KeepTagged, seed=0, examples=3))
-TestKeepAll = untraced(policy_suite(KeepAll, seed=0, examples=3))
-TestEncodedSize = untraced(policy_suite(EncodedSize, seed=0, examples=3))
-TestDeepSize = policy_suite(DeepSize, seed=0, examples=3)
-TestStub = untraced(policy_suite(lambda: Stub(2000), seed=0, examples=3))
-TestPreview = policy_suite(lambda: Preview(2000), seed=0, examples=3)
-TestFull = untraced(policy_suite(Full, seed=0, examples=3))
-TestCompressed = policy_suite(Compressed, seed=0, examples=3)
+TestOldest = policy_suite(Oldest, seed=0, examples=2)
+TestLeastAccessed = untraced(policy_suite(LeastAccessed, seed=0, examples=2))
+TestThinning = untraced(policy_suite(Thinning, seed=0, examples=2))
+TestKeepTagged = untraced(policy_suite(KeepTagged, seed=0, examples=2))
+TestKeepAll = untraced(policy_suite(KeepAll, seed=0, examples=2))
+TestEncodedSize = untraced(policy_suite(EncodedSize, seed=0, examples=2))
+TestDeepSize = policy_suite(DeepSize, seed=0, examples=2)
+TestStub = untraced(policy_suite(lambda: Stub(2000), seed=0, examples=2))
+TestPreview = policy_suite(lambda: Preview(2000), seed=0, examples=2)
+TestFull = untraced(policy_suite(Full, seed=0, examples=2))
+TestCompressed = policy_suite(Compressed, seed=0, examples=2)
 
 MODULE = """
 from backpack import PruneRequest
