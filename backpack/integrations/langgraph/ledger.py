@@ -141,6 +141,11 @@ class Ledger:
         line = self.lines.get(place[0])
         return None if line is None else line.entries.get(place[1])
 
+    def stands(self, entry: Entry) -> bool:
+        """Whether a checkpoint is in the current state."""
+        line = self.lines.get(entry.namespace)
+        return line is not None and line.current == entry.id
+
     def inner(self, place: Place) -> Iterator[Line]:
         """Iterate over the lines of the subgraphs that ran in the step of a checkpoint."""
         for namespace in self._inner.get(place, ()):
@@ -261,13 +266,7 @@ class Ledger:
             return doomed
         count = max(1, int(len(entries) * share))
         held = [entry for entry in entries if not offered(entry.seq)]
-        guarded = [found for place in self._guarded if (found := self.find(place)) is not None]
-        for seeds in (
-            [*self._resumable(), *guarded, *entries[count:]],
-            [*self._resumable(), *guarded],
-            self._resumable(),
-            self._resumable(standing=False),
-        ):
+        for seeds in self._staying(entries[count:]):
             needed = self._closure([*seeds, *held])
             free = [entry for entry in entries if entry not in needed]
             if free:
@@ -276,9 +275,14 @@ class Ledger:
                 return [entry for entry in free if entry in chosen]
         return []
 
-    def needed_by(self, entries: Iterable[Entry]) -> set[Entry]:
-        """Return some checkpoints with all that they need."""
-        return self._closure(entries)
+    def _staying(self, young: list[Entry]) -> Iterator[list[Entry]]:
+        """Iterate over what should stay, and what has to if too little can go otherwise."""
+        resumable = self._resumable()
+        guarded = [found for place in self._guarded if (found := self.find(place)) is not None]
+        yield [*resumable, *guarded, *young]
+        yield [*resumable, *guarded]
+        yield resumable
+        yield self._resumable(standing=False)
 
     def _resumable(self, *, standing: bool = True) -> list[Entry]:
         """Return what has to stay for every namespace to be resumed where it is.

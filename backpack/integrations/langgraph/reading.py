@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from langgraph.checkpoint.base import writes_sort_key
+
 from backpack.integrations.langgraph.keys import CHANNEL, CHECKPOINT, LATE, WRITES, key_of
 from backpack.integrations.langgraph.packing import Header, typed, writes_of
 from backpack.integrations.langgraph.records import Found
@@ -39,10 +41,10 @@ class Reader:
             CommitPruned: It was given up.
             ArchiveError: The archive cannot be read.
         """
-        namespace, line = entry.namespace, self._ledger.lines.get(entry.namespace)
+        namespace = entry.namespace
         channels: Iterable[str]
-        if line is not None and line.current == entry.id:
-            get, channels = self._backpack.unpack, line.channels
+        if self._ledger.stands(entry):
+            get, channels = self._backpack.unpack, self._ledger.lines[namespace].channels
         else:
             snapshot = self.snapshot(entry.seq)
             get, channels = snapshot.unpack, _channels(snapshot, namespace)
@@ -100,8 +102,7 @@ class Reader:
         return [write for slot in self.slots(entry.namespace, get) for write in slot]
 
     def _getter(self, entry: Entry) -> _Get:
-        line = self._ledger.lines.get(entry.namespace)
-        if line is not None and line.current == entry.id:
+        if self._ledger.stands(entry):
             return self._backpack.unpack
         return self.snapshot(entry.seq).unpack
 
@@ -113,4 +114,4 @@ def _channels(snapshot: Snapshot, namespace: str) -> list[str]:
 
 
 def _in_order(writes: Iterable[Write]) -> list[Write]:
-    return sorted(writes, key=lambda each: (each.path, each.task, each.index))
+    return sorted(writes, key=lambda each: writes_sort_key(each.path, each.task, each.index))

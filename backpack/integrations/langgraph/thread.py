@@ -180,7 +180,7 @@ class Thread:
             self.early.add(place, writes)
             return
         try:
-            if self._stands(entry):
+            if self.ledger.stands(entry):
                 self._add_to_current(self.ledger.line(namespace), writes)
                 return
             slots = [self.reader.writes(entry)]
@@ -319,10 +319,6 @@ class Thread:
                 transaction.pack(key, packed_writes(slots[number]))
         line.slots = len(slots)
         self.ledger.move(standing, _seq(transaction))
-
-    def _stands(self, entry: Entry) -> bool:
-        line = self.ledger.lines.get(entry.namespace)
-        return line is not None and line.current == entry.id
 
     def _changing(self, namespace: str, name: str) -> Any:
         return self.backpack.transaction(by=namespace or None, note=name)
