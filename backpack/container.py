@@ -723,8 +723,7 @@ class Backpack(MutableMapping[str, Any]):
             CommitPruned: One of them is gone already.
             UnknownCommit: One of them is no commit of this Backpack.
             ConflictError: One of them is the newest, or pinned.
-            ArchiveError: The archive cannot be written; those that were retained may be archived
-                now, and erased by another call.
+            ArchiveError: The archive cannot be written; nothing was erased.
 
         >>> bp = Backpack()
         >>> first, second = bp.pack("token", "secret"), bp.pack("token", "")

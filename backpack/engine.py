@@ -199,7 +199,7 @@ class Engine:
         labels: Labels,
         leaving: Collection[int] = (),
     ) -> Commit:
-        """Make a commit of staged values; None removes a key. Those in ``leaving`` are pruned.
+        """Make a commit of staged values; None removes a key. Those in ``leaving`` go for good.
 
         Raises:
             BudgetError: It does not fit, and nothing more is given up for it.
@@ -337,7 +337,7 @@ class Engine:
     def apply(self, proposal: Proposal, leaving: Collection[int] = ()) -> list[Event]:
         """Make room for a proposal and apply it; return what is to be told of that.
 
-        Commits with the numbers in ``leaving`` are pruned in any case.
+        Commits with the numbers in ``leaving``, retained or archived, go for good.
         """
         pruning = self.settings.pruning
         room = make_room(
@@ -347,13 +347,13 @@ class Engine:
             policy=pruning,
             guard=self.guard,
             store=self.store,
-            leaving=leaving,
+            leaving=[seq for seq in leaving if self.history.commits.find(seq) is not None],
         )
         events: list[Event] = []
         if self.scribe is None:
             self.history.apply(room.plan)
         else:
-            events = self.scribe.apply(proposal, room)
+            events = self.scribe.apply(proposal, room, sorted(leaving))
         if room.victims:
             pruned = tuple(f"{seq}-{self.code}" for seq in room.victims)
             by = "erase" if leaving else name_of(pruning)

@@ -62,31 +62,25 @@ def erase(
         The commit that came.
     """
     events: list[Event] = []
-    commit = None
     with engine.lock:
         engine.guard.check()
         engine.history.settle()
-        retained, archived = _erasable(engine, commits, newest=replacing is not None)
+        going = _erasable(engine, commits, newest=replacing is not None)
         if replacing is not None:
-            commit = engine.commit(*replacing, retained)
-            retained, archived = set(), retained | archived
+            return engine.commit(*replacing, going)
         try:
-            if retained:
-                events = engine.apply(Proposal(), retained)
-            if engine.scribe is not None and (retained or archived):
-                events += engine.scribe.erase(sorted(retained | archived))
+            if going:
+                events = engine.apply(Proposal(), going)
         except (ArchiveError, BudgetError, PolicyError) as error:
-            engine.events.emit([*events, Refused(error)])
+            engine.events.emit([Refused(error)])
             raise
     if events:
         engine.events.emit(events)
-    return commit
+    return None
 
 
-def _erasable(
-    engine: Engine, commits: Iterable[Commit | str], *, newest: bool
-) -> tuple[set[int], set[int]]:
-    """Return the numbers of commits that may be erased: of those retained, of those archived.
+def _erasable(engine: Engine, commits: Iterable[Commit | str], *, newest: bool) -> set[int]:
+    """Return the numbers of commits that may be erased.
 
     Args:
         engine: The engine.
@@ -98,19 +92,17 @@ def _erasable(
         UnknownCommit: One of them is no commit of this Backpack.
         ConflictError: One of them is the newest, or pinned.
     """
-    retained: set[int] = set()
-    archived: set[int] = set()
+    going: set[int] = set()
     for which in commits:
         logged = engine.reader.archived(which)
         if logged is not None:
             seq, pinned = logged.commit.seq, logged.pinned
-            archived.add(seq)
         else:
             index = engine.reader.find(which)
             columns = engine.history.commits.columns
             seq, pinned = columns.seq[index], bool(columns.pinned[index])
-            retained.add(seq)
         if pinned or (seq == engine.history.made and not newest):
             why = "is pinned: unpin it first" if pinned else "is the newest, and stays"
             raise ConflictError(f"commit {seq}-{engine.code} {why}; nothing was erased")
-    return retained, archived
+        going.add(seq)
+    return going

@@ -78,7 +78,10 @@ class Entered:
         pruned: The numbers of commits in the log that are no longer retained.
         amended: Commits in the log that have other tags, or are pinned or not: as they will be,
             and as they are.
-        spent: The keys and numbers of versions in the log that history has left out since.
+        spent: The keys and numbers of versions in the log that history has left out since: none
+            that was current where the log ends before this is entered.
+        erased: The numbers, ascending, of commits that go for good, with the versions that stood
+            at none but them. None of them is retained, or the newest, once this is entered.
     """
 
     commits: Sequence[LoggedCommit] = ()
@@ -86,6 +89,7 @@ class Entered:
     pruned: Sequence[int] = ()
     amended: Sequence[tuple[LoggedCommit, LoggedCommit]] = ()
     spent: Sequence[tuple[str, int]] = ()
+    erased: Sequence[int] = ()
 
 
 @frozen

@@ -8,7 +8,7 @@ trusted: what they answer is checked before anything changes, and a wrong answer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -162,13 +162,6 @@ class CommitLog(ReadableLog, Protocol):
         """Let go of what is done, and remove what the archive does not keep.
 
         Where that fails, it is tried again later.
-        """
-        ...
-
-    def remove(self, seqs: Sequence[int], /) -> None:
-        """Remove commits that are not retained, by their ascending numbers; not the newest.
-
-        All others answer as before. All of them are removed, or none.
         """
         ...
 

@@ -69,15 +69,20 @@ class Scribe:
         self._on_commit = on_commit
         self._spent: list[tuple[str, int, int]] = []
 
-    def apply(self, proposal: Proposal, room: Room) -> list[Event]:
+    def apply(self, proposal: Proposal, room: Room, erased: Sequence[int] = ()) -> list[Event]:
         """Carry out a plan, once what has to be in the log is durable; tell if anything had to be.
+
+        Args:
+            proposal: The change.
+            room: The plan.
+            erased: The numbers, ascending, of commits that go from the log for good.
 
         Raises:
             ArchiveError: It cannot be made so; nothing was changed.
         """
         history = self._history
         started = perf_counter()
-        entered = self._entered(proposal, room.victims)
+        entered = self._entered(proposal, room.victims, erased)
         spent = self._superseded(proposal)
         told: list[Event] = []
         if entered is None:
@@ -86,7 +91,7 @@ class Scribe:
             self.log.write(entered)
             history.apply(room.plan, _Writing(self.log, entered))
             told.append(Archived(len(entered.commits), perf_counter() - started))
-            self._forget_spent()
+            self._forget_spent(entered)
         self._spent += spent
         if entered is not None:
             self.log.tidy()
@@ -103,24 +108,14 @@ class Scribe:
         entered = self._until(self._history.made, (), ())
         if entered is None:
             return []
-        self.log.write(entered)
-        self.log.commit(entered)
-        self._forget_spent()
+        self._make_durable(entered)
         return [Archived(len(entered.commits), perf_counter() - started)]
 
-    def erase(self, seqs: Sequence[int]) -> list[Event]:
-        """Remove from the log commits that are archived; all others answer as before.
-
-        Args:
-            seqs: Their numbers, ascending.
-
-        Raises:
-            ArchiveError: They cannot be removed.
-        """
-        # The log ends with the newest commit then, which is none of them.
-        told = self.enter_all()
-        self.log.remove(seqs)
-        return told
+    def _make_durable(self, entered: Entered) -> None:
+        """Enter what changes nothing here."""
+        self.log.write(entered)
+        self.log.commit(entered)
+        self._forget_spent(entered)
 
     def close(self) -> list[Event]:
         """Enter all that is not in the log yet, and let go of it; tell if anything was.
@@ -129,6 +124,9 @@ class Scribe:
             ArchiveError: It cannot be made durable.
         """
         told = self.enter_all()
+        spent = self._spent_by_now()
+        if spent:
+            self._make_durable(Entered(spent=spent))
         self.log.tidy()
         columns = self._history.commits.columns
         self.log.keep_accesses(
@@ -150,17 +148,20 @@ class Scribe:
         started = perf_counter()
         after = evolve(before, commit=evolve(before.commit, tags=tags), pinned=pinned)
         entered = Entered(amended=[(after, before)])
-        self.log.write(entered)
-        self.log.commit(entered)
+        self._make_durable(entered)
         told = Archived(0, perf_counter() - started)
         self.log.tidy()
         return after.commit, told
 
-    def _entered(self, proposal: Proposal, victims: Sequence[int]) -> Entered | None:
+    def _entered(
+        self, proposal: Proposal, victims: Sequence[int], erased: Sequence[int]
+    ) -> Entered | None:
         """Return what has to be durable before a change with these victims."""
         history = self._history
         until = victims[-1] if victims else 0
-        if self._on_commit:
+        # The log ends with the newest commit where any is erased, so that this is none of them.
+        is_whole = self._on_commit or bool(erased)
+        if is_whole:
             until = history.made
         for step in proposal.steps:  # Spilled: not in history any more, when it is superseded.
             before = history.current.get(step.key)
@@ -172,15 +173,14 @@ class Scribe:
             for each in proposal.amended
             if each.seq <= max(until, self.log.head)
         ]
-        entered = self._until(until, victims, amended)
-        if not self._on_commit or proposal.commit is None:
+        entered = self._until(until, victims, amended, erased)
+        if not is_whole or proposal.commit is None:
             return entered
-        older = entered or Entered()
+        older = entered or Entered(spent=self._spent_by_now())
         return evolve(
             older,
             commits=[*older.commits, LoggedCommit(proposal.commit, last_access=history.made + 1)],
             versions=chain(older.versions, self._arriving(proposal)),
-            spent=self._spent_at(proposal.commit.seq),
         )
 
     def _until(
@@ -188,6 +188,7 @@ class Scribe:
         until: int,
         victims: Sequence[int],
         amended: Sequence[tuple[LoggedCommit, LoggedCommit]],
+        erased: Sequence[int] = (),
     ) -> Entered | None:
         """Return what has to be entered for the log to reach a commit; None if that is nothing."""
         head = self.log.head
@@ -196,10 +197,10 @@ class Scribe:
             self._logged(seq, retained=seq not in gone) for seq in range(head + 1, until + 1)
         ]
         pruned = [seq for seq in victims if seq <= head]
-        if not (commits or pruned or amended):
+        if not (commits or pruned or amended or erased):
             return None
         versions = self.versions([each.commit.seq for each in commits])
-        return Entered(commits, versions, pruned, amended, self._spent_at(max(until, head)))
+        return Entered(commits, versions, pruned, amended, self._spent_by_now(), erased)
 
     def _whole_at(self, until: int) -> int:
         """Return the first commit from there on at which all that is current is at hand.
@@ -222,12 +223,19 @@ class Scribe:
         behind = bisect_right(seqs, seq)
         return seqs[behind] if behind < len(seqs) else self._history.current[key].seq
 
-    def _spent_at(self, head: int) -> list[tuple[str, int]]:
-        """Return the values that a log that reaches a commit need not have any more."""
+    def _spent_by_now(self) -> list[tuple[str, int]]:
+        """Return the values that the log, as far as it is durable, need not have any more.
+
+        Those that are current where it ends it has to have: what is entered next may not last.
+        """
+        head = self.log.head
         return [(key, seq) for key, seq, superseded in self._spent if superseded <= head]
 
-    def _forget_spent(self) -> None:
-        self._spent = [each for each in self._spent if each[2] > self.log.head]
+    def _forget_spent(self, entered: Entered) -> None:
+        """Forget those that were let go of."""
+        if entered.spent:
+            spent = {*entered.spent}
+            self._spent = [each for each in self._spent if each[:2] not in spent]
 
     def _index_of(self, seq: int) -> int:
         """Return the index of a commit that is not in the log."""

@@ -6,7 +6,10 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
+from typing import Any, Literal
+from unittest.mock import patch
 
 import pytest
 from archives import Past, settings, some_value
@@ -19,6 +22,7 @@ from backpack import (
     Backpack,
     BudgetError,
     CommitPruned,
+    Committed,
     ConfigError,
     ConflictError,
     Event,
@@ -28,6 +32,7 @@ from backpack import (
     UnknownCommit,
 )
 from backpack.archive import SqlArchive
+from backpack.archive.database import Database
 from backpack.audit import audit
 from backpack.past import Past as OnDisk
 from backpack.policies import KeepAll
@@ -298,41 +303,89 @@ def test_nothing_of_what_was_erased_is_in_the_file(tmp_path: Path) -> None:
     assert size > 0
 
 
-def test_an_erasure_that_cannot_be_written_can_be_done_again(tmp_path: Path) -> None:
-    """What was retained is archived then; nothing is wrong."""
+def test_an_erasure_that_cannot_be_written_is_as_if_it_had_not_been_tried(tmp_path: Path) -> None:
+    """With a commit in its place or without; it can be done again."""
     archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")
     with closing(Backpack(archive=archive, name="it")) as backpack:
         first, second = backpack.pack("n", 1), backpack.pack("n", 2)
-        scribe = backpack._engine.scribe
-        assert scribe is not None
         heard: list[Event] = []
         backpack.subscribe(heard.append)
-        log, scribe.log = scribe.log, Failing(scribe.log)  # type: ignore[assignment]
-        with pytest.raises(ArchiveError, match="is full"):
+        with patch.object(Database, "commit", side_effect=OSError("the disk is full")):
+            with pytest.raises(ArchiveError, match="the disk is full"):
+                backpack.erase(first)
+            with pytest.raises(ArchiveError, match="the disk is full"):
+                with backpack.transaction() as transaction:
+                    transaction["n"] = 3
+                    transaction.erase(first, second)
+        assert transaction.commit is None
+        assert [Refused, Refused] == [type(each) for each in heard]
+        assert backpack.history() == [second, first]
+        assert not backpack.snapshot(first).archived
+        assert backpack["n"] == 2
+        with backpack.transaction() as transaction:
+            transaction["n"] = 3
+            transaction.erase(first, second)
+        assert backpack.history() == [transaction.commit]
+        assert [Archived, Pruned, Committed] == [type(each) for each in heard[-3:]]
+
+
+def test_a_file_that_does_not_shrink_has_lost_what_was_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was done is not told as if it had failed; that the file is as large as before, is."""
+    told: list[str] = []
+    tell = "backpack.archive.log.tell"
+    monkeypatch.setattr(tell, lambda *_, **fields: told.append(fields["error"]))
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")
+    with closing(Backpack(archive=archive, name="it")) as backpack:
+        first, second = backpack.pack("n", 1), backpack.pack("n", 2)
+        with patch.object(Database, "shrink", side_effect=OSError("the disk is full")):
             backpack.erase(first)
-        scribe.log = log
-        assert [Archived, Pruned, Refused] == [type(each) for each in heard]
-        assert backpack.snapshot(first).archived
-        backpack.erase(first)
         assert backpack.history() == [second]
+        with pytest.raises(CommitPruned):
+            backpack.erase(first)
+    (error,) = told
+    assert "archive.db cannot be made smaller: the disk is full" in error
 
 
-class Failing:
-    """A log from which nothing can be removed.
+@pytest.mark.parametrize("limits", [{"max_age": "1 day"}, {"max_commits": 0}], ids=str)
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_what_is_erased_may_be_over_a_limit(
+    write: Literal["on-prune", "on-commit"], limits: dict[str, Any], url: str
+) -> None:
+    """It goes once; what is there is counted right, and it can be opened again."""
+    now = count(1_700_000_000, 2 * 24 * 60 * 60)
+    archive = SqlArchive(url, write=write, **limits)
+    clocked: dict[str, Any] = {"archive": archive, "clock": lambda: float(next(now))}
+    backpack = Backpack(**clocked, name="it")
+    commits = [backpack.pack("n", number) for number in range(6)]
+    backpack.erase(commits[0], commits[2])
+    with backpack.transaction() as transaction:
+        transaction["n"] = 6
+        transaction.erase(commits[3], commits[5])
+    expected = [transaction.commit, commits[4], commits[1]]
+    assert backpack.history() == expected
+    backpack.close()
+    with closing(Backpack.open(archive, "it")) as again:
+        assert again.history() == expected
+        assert [again.snapshot(each)["n"] for each in expected if each] == [6, 4, 1]
 
-    Args:
-        log: The log.
-    """
 
-    def __init__(self, log: object) -> None:
-        self._log = log
+def test_a_subscriber_may_erase_what_it_is_told_of(url: str) -> None:
+    """In the middle of the change that makes the commit after it."""
+    archive = SqlArchive(url, write="on-commit", max_commits=0)
+    with closing(Backpack(archive=archive, name="it")) as backpack:
+        first = backpack.pack("n", 0)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._log, name)
+        def erase(event: Event) -> None:
+            if isinstance(event, Committed) and event.commit.seq == 2:
+                backpack.erase(first)
 
-    def remove(self, seqs: object) -> None:
-        """Fail."""
-        raise ArchiveError("the disk is full")
+        backpack.subscribe(erase)
+        second = backpack.pack("n", 1)
+        assert backpack.history() == [second]
+    with closing(Backpack.open(archive, "it")) as again:
+        assert again.history() == [second]
 
 
 # --- a whole Backpack -------------------------------------------------------------------------

@@ -80,8 +80,9 @@ class Ends:
                 self._known.popitem(last=False)
 
     def forget(self) -> None:
-        """Look everything up again."""
+        """Look everything up again, what was written included."""
         self._known.clear()
+        self._coming.clear()
 
     def _row(self, version: LoggedVersion, end: _End, born: int) -> Row:
         key, seq, encoded, base = version.key, version.seq, version.encoded, version.base

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from backpack.archive.counts import check_counts, counted
 from backpack.archive.ends import Ends
 from backpack.archive.reading import LogReader
+from backpack.archive.removal import Removed
 from backpack.archive.retention import Retention
 from backpack.archive.rows import (
     Form,
@@ -26,13 +27,14 @@ from backpack.archive.sweep import Sweeper
 from backpack.archive.tables import COMMITS, PACKS, ROW_BYTES, VERSIONS
 from backpack.errors import ArchiveError, CorruptError, StaleWriter
 from backpack.events import log as tell
+from backpack.logged import Entered
 from backpack.wording import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from backpack.archive.database import Database
-    from backpack.logged import Entered, LoggedCommit
+    from backpack.logged import LoggedCommit
 
 __all__ = ["Log"]
 
@@ -69,10 +71,11 @@ _ALL: Final = Retention()
 
 @frozen(eq=False)
 class _Try:
-    """What was to be made durable, if it was entered, and the row that says so."""
+    """What was to be made durable, if it was entered; the row that says so; what it removed."""
 
     entered: Entered | None
     row: Row
+    removed: Removed | None = None
 
 
 class Log(LogReader):
@@ -91,6 +94,7 @@ class Log(LogReader):
         super().__init__(database, row)
         self._next_row = row
         self._tries: list[_Try] = []
+        self._removed: Removed | None = None
         self._time = (0, 0.0)
         self._sweeper = Sweeper(self, retention)
         self._ends = Ends(self.name, self.delta)
@@ -127,6 +131,8 @@ class Log(LogReader):
             self._amend(connection, amended)
         for key, seq in entered.spent:
             self._spend(connection, key, seq)
+        if entered.erased:
+            self._erase(connection, entered.erased)
 
     def commit(self, entered: Entered) -> None:
         """Make durable what was written; it is when :attr:`done` is this.
@@ -170,7 +176,7 @@ class Log(LogReader):
         """Commit what was written; from then on it is what is known."""
         if not self._is_unsure:
             self._tries.clear()
-        self._tries.append(_Try(entered, self._next_row))
+        self._tries.append(_Try(entered, self._next_row, self._removed))
         self.database.commit()
         self._row = self._next_row
 
@@ -204,6 +210,9 @@ class Log(LogReader):
                 is_due = self._sweeper.is_due(self._row["commits"] - self._row["retained"])
             if is_due:
                 self._sweep()
+            if is_due or (done is not None and done.erased):
+                with self.database.telling("cannot be made smaller"):
+                    self.database.shrink()
         except (ArchiveError, CorruptError) as error:
             tell("warning", "archive_not_tidied", name=self.name, error=str(error))
 
@@ -215,8 +224,6 @@ class Log(LogReader):
             commits, versions = self._sweeper.sweep(connection, archived, newest)
             self._move(connection, self.head, -commits, 0, -versions)
             self._ends.forget()
-        with self.database.telling("cannot be made smaller"):
-            self.database.shrink()
 
     def _move(
         self, connection: Connection, head: int, commits: int, retained: int, versions: int
@@ -259,6 +266,14 @@ class Log(LogReader):
                 .values(changed_version(row, form=int(Form.LEFT_OUT), ground=0, depth=0, data=None))
             )
 
+    def _erase(self, connection: Connection, seqs: Sequence[int]) -> None:
+        """Remove commits for good; what goes is kept for as long as that is in doubt."""
+        self._removed = Removed()
+        head = self._next_row["head"]
+        commits, versions = self._sweeper.remove(connection, seqs, head, self._removed)
+        self._move(connection, head, -commits, 0, -versions)
+        self._ends.forget()
+
     def _set_retained(
         self, connection: Connection, seqs: Sequence[int], *, is_retained: bool
     ) -> None:
@@ -300,12 +315,13 @@ class Log(LogReader):
                 "on from where it is"
             )
         self._next_row = self._row
+        self._removed = None
         if self._is_unsure:
             self._take_back(connection)
         return connection
 
     def _take_back(self, connection: Connection) -> None:
-        """Undo what may have been written all the same; what was removed stays so."""
+        """Undo what may have been written all the same; what was over the limits stays removed."""
         found = connection.execute(select(PACKS).where(PACKS.c.name == self.name)).one()
         check_counts(connection, self.database, as_row(found))
         self._ends.forget()
@@ -313,7 +329,10 @@ class Log(LogReader):
         for table in (COMMITS, VERSIONS):
             behind = (table.c.name == self.name, table.c.seq > self.head)
             connection.execute(delete(table).where(*behind))
-        for entered in (each.entered for each in reversed(self._tries) if each.entered):
+        for each in reversed(self._tries):
+            if each.removed is not None:
+                each.removed.put_back(connection, self.head)
+            entered = each.entered or Entered()
             if entered.pruned:
                 self._set_retained(connection, entered.pruned, is_retained=True)
             for _, before in entered.amended:
@@ -321,23 +340,6 @@ class Log(LogReader):
         row = {each: self._row[each] for each in self._row if each != "mark"}
         self._next_row = pack_row(**{**row, **counted(connection, self.name)})
         self._put(connection, self._next_row)
-
-    def remove(self, seqs: Sequence[int]) -> None:
-        """Remove commits that are archived, and the versions that stood at none but them.
-
-        Args:
-            seqs: Their numbers, ascending; not that of the newest commit in the log.
-
-        Raises:
-            ArchiveError: It cannot be written.
-            CorruptError: What is to be removed is not as it was written.
-        """
-        with self._changing() as connection:
-            versions = self._sweeper.remove(connection, seqs)
-            self._move(connection, self.head, -len(seqs), 0, -versions)
-            self._ends.forget()
-        with self.database.telling("cannot be made smaller"):
-            self.database.shrink()
 
     def retain(self, seq: int) -> None:
         """Have a commit that was given up retained again: it is the newest.

@@ -1,42 +1,28 @@
-"""Removing commits from a log, so that all others answer as before.
-
-A version goes once no commit is left at which it stood. What leans on it is then held alone, and
-the version behind it is told which one is before it now: so that what is missing is missed yet.
-"""
+"""What a log is to keep: when something of it is over its limits, and which commits that is."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import takewhile, zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from attrs import frozen
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import func, select
 
-from backpack.archive.reading import lost
+from backpack.archive.removal import Removal
 from backpack.archive.retention import removable
-from backpack.archive.rows import Form, as_row, changed_version, check_version, commit_of
-from backpack.archive.tables import COMMITS, VERSIONS
-from backpack.records import SupersededVersion
+from backpack.archive.tables import COMMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from backpack.archive.log import Log
+    from backpack.archive.removal import Removed
     from backpack.archive.retention import Retention
 
 __all__ = ["Sweeper"]
-
-_DELETE_COMMITS: Final = delete(COMMITS).where(
-    COMMITS.c.name == bindparam("of"), COMMITS.c.seq == bindparam("number")
-)
-_DELETE_VERSIONS: Final = delete(VERSIONS).where(
-    VERSIONS.c.name == bindparam("of"),
-    VERSIONS.c.key == bindparam("whose"),
-    VERSIONS.c.seq == bindparam("number"),
-)
 
 
 @frozen
@@ -54,15 +40,6 @@ class _Standing:
     archived: int
     count: int
     oldest: float | None
-
-
-@frozen
-class _Link:
-    """A version among those of its key."""
-
-    seq: int
-    previous: int
-    form: int
 
 
 class Sweeper:
@@ -142,27 +119,36 @@ class Sweeper:
             seqs = [row.seq for row in rows[: max(wanted, old)]]
             if not seqs:
                 break
-            versions += self.remove(connection, seqs)
-            commits += len(seqs)
-            archived -= len(seqs)
+            some, of_them = self.remove(connection, seqs, self._log.head)
+            commits += some
+            versions += of_them
+            archived -= some
         return commits, versions
 
-    def remove(self, connection: Connection, seqs: Sequence[int]) -> int:
+    def remove(
+        self,
+        connection: Connection,
+        seqs: Sequence[int],
+        head: int,
+        removed: Removed | None = None,
+    ) -> tuple[int, int]:
         """Remove commits, and the versions that stood at none but them, in the open transaction.
 
         Args:
             connection: The connection.
-            seqs: Their numbers, ascending.
+            seqs: Their numbers, ascending; those that are gone already are passed over.
+            head: The number of the newest commit in the log, which is none of them.
+            removed: Told of every row that goes, or changes.
 
         Returns:
-            How many versions that was.
+            How many commits and how many versions that was.
 
         Raises:
             CorruptError: What is to be removed is not as it was written.
         """
         self.swept = max(self.swept, seqs[-1])
         self._standing, self._size = None, None
-        return self._remove(connection, seqs)
+        return Removal(self._log, connection, head, removed).carry_out(seqs)
 
     def _look(self, archived: int) -> _Standing:
         """Return what there is to remove; those that came since are taken for such."""
@@ -190,104 +176,3 @@ class Sweeper:
         if self._size is None or database.is_sqlite or self._retention.excess(self._size):
             self._size = database.size(self._log.name)
         return self._size
-
-    def _remove(self, connection: Connection, seqs: Sequence[int]) -> int:
-        """Remove commits, and the versions that stood at none but them; return how many."""
-        name, gone, last = self._log.name, set(seqs), seqs[-1] + 1
-        query = select(COMMITS).where(COMMITS.c.name == name, COMMITS.c.seq <= last)
-        older = [
-            commit_of(as_row(row), self._log.code).commit
-            for row in connection.execute(query.order_by(COMMITS.c.seq))
-        ]
-        until, kept = last, [each.seq for each in older if each.seq not in gone]
-        since = bisect_left([each.seq for each in older], seqs[0])
-        if self._is_unbroken([each.seq for each in older[since:]]):
-            # A version that goes was set, or superseded, by one of these.
-            keys = {
-                change.key
-                for commit in older[since:]
-                for change in commit.changes
-                if change.kind != "same"
-            }
-        else:
-            until = self._log.head
-            every = select(COMMITS.c.seq).where(COMMITS.c.name == name).order_by(COMMITS.c.seq)
-            kept = [seq for seq in connection.scalars(every) if seq not in gone]
-            of_name = select(VERSIONS.c.key).where(VERSIONS.c.name == name)
-            keys = set(connection.scalars(of_name.distinct()))
-        connection.execute(_DELETE_COMMITS, [{"of": name, "number": seq} for seq in seqs])
-        return sum(self._squash(connection, key, kept, until) for key in sorted(keys))
-
-    def _is_unbroken(self, seqs: Sequence[int]) -> bool:
-        """Whether no commit was ever removed from these on."""
-        behind = select(func.count()).select_from(COMMITS)
-        query = behind.where(COMMITS.c.name == self._log.name, COMMITS.c.seq >= seqs[0])
-        return self._log.database.connection.scalar(query) == self._log.head - seqs[0] + 1
-
-    def _squash(self, connection: Connection, key: str, kept: Sequence[int], until: int) -> int:
-        """Remove the versions of a key, up to a commit, that stood at none that is kept."""
-        links = self._links(connection, key, until)
-        staying: list[_Link] = []
-        going: list[_Link] = []
-        ends = [each.seq for each in links[1:]]
-        for link, end in zip_longest(links, ends):
-            stood = end is None or _is_any(kept, link.seq, end)
-            # Where there was nothing before, there is nothing to tell of a removal.
-            is_needed = link.form != Form.REMOVED or bool(staying)
-            (staying if stood and is_needed else going).append(link)
-        if not going:
-            return 0
-        if going[-1] is links[-1]:
-            staying.extend(self._links(connection, key, until, behind=True))
-        before = 0
-        for link in staying:
-            if link.previous != before:
-                self._relink(connection, key, link, before)
-            before = link.seq
-        name = self._log.name
-        connection.execute(
-            _DELETE_VERSIONS, [{"of": name, "whose": key, "number": each.seq} for each in going]
-        )
-        return len(going)
-
-    def _links(
-        self, connection: Connection, key: str, until: int, *, behind: bool = False
-    ) -> list[_Link]:
-        """Return the versions of a key up to a commit, or the first one behind it."""
-        columns = (VERSIONS.c.seq, VERSIONS.c.previous, VERSIONS.c.form)
-        query = select(*columns).where(VERSIONS.c.name == self._log.name, VERSIONS.c.key == key)
-        query = query.order_by(VERSIONS.c.seq)
-        if behind:
-            query = query.where(VERSIONS.c.seq > until).limit(1)
-        else:
-            query = query.where(VERSIONS.c.seq <= until)
-        links = [_Link(*row) for row in connection.execute(query)]
-        before = 0
-        for link in () if behind else links:
-            if link.previous != before:
-                raise lost(self._log.database.name, key, link.seq)
-            before = link.seq
-        return links
-
-    def _relink(self, connection: Connection, key: str, link: _Link, previous: int) -> None:
-        """Tell a version which one is before it now; hold it alone if it leant on what goes."""
-        place = (
-            VERSIONS.c.name == self._log.name,
-            VERSIONS.c.key == key,
-            VERSIONS.c.seq == link.seq,
-        )
-        row = as_row(connection.execute(select(VERSIONS).where(*place)).one())
-        check_version(row)
-        changes: dict[str, Any] = {"previous": previous}
-        if row["form"] == Form.LEANING:
-            alone = SupersededVersion(key, link.seq, self._log.encoded(row))
-            data = self._log.delta.hold(alone)
-            changes |= {"form": int(Form.ALONE), "ground": link.seq, "depth": 0, "data": data}
-        values = changed_version(row, **changes)
-        connection.execute(update(VERSIONS).where(*place).values(values))
-
-
-def _is_any(seqs: Sequence[int], since: int, until: int) -> bool:
-    """Whether one of these ascending numbers is from ``since`` on, and below ``until``."""
-    place = bisect_left(seqs, since)
-    return place < len(seqs) and seqs[place] < until

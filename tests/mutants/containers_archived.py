@@ -212,7 +212,7 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         rewriting(
             scribe.Scribe,
             "_entered",
-            "if not self._on_commit or proposal.commit is None:",
+            "if not is_whole or proposal.commit is None:",
             "if True:",
         ),
     ),
@@ -221,15 +221,15 @@ BROKEN_ARCHIVES: Final[dict[str, BrokenContainer]] = {
         "A3", rewriting(scribe.Scribe, "_whole_at", "while seq < until:", "while False:")
     ),
     "a value is let go of while the log has it as current": BrokenContainer(
-        "A3", rewriting(scribe.Scribe, "_spent_at", " if superseded <= head", "")
+        "A3", rewriting(scribe.Scribe, "_spent_by_now", " if superseded <= head", "")
     ),
     "a commit is entered as it was before it was tagged": BrokenContainer(
         "A3",
         rewriting(
             scribe.Scribe,
             "_entered",
-            "entered = self._until(until, victims, amended)",
-            "entered = self._until(until, victims, ())",
+            "entered = self._until(until, victims, amended, erased)",
+            "entered = self._until(until, victims, (), erased)",
         ),
     ),
     "a pin is not entered": BrokenContainer(
