@@ -282,6 +282,36 @@ def sweep(scene: Scene) -> None:
     assert len(scene.past.gone) > 4
 
 
+def erase(scene: Scene) -> None:
+    """Erase an archived commit, and the newest, in whose place another one comes."""
+    old, newest = scene.past.commits[2], scene.past.commits[-1]
+    state = scene.past.current | {"a": "another value"}
+    with scene.backpack.transaction(by="node") as transaction:
+        transaction["a"] = state["a"]
+        transaction.erase(old, newest)
+    assert transaction.commit is not None
+    scene.past.record(transaction.commit, state)
+    scene.past.gone |= {old.seq, newest.seq}
+
+
+def erase_in_doubt(scene: Scene) -> None:
+    """Have an erasure look as if it had failed."""
+    opened_with_room(scene)
+    untouched = scene.remember()
+    with _lost_answers():
+        erase(scene)
+    assert scene.past == untouched
+    with closing(SqlArchive(scene.url).look(NAME)) as log:
+        logged = log.commit_at(len(scene.past.commits) + 1)
+    assert logged is not None
+
+    def doubtful(past: Past) -> None:
+        past.gone |= {past.commits[2].seq, past.commits[-1].seq}
+        past.record(logged.commit, past.current | {"a": "another value"})
+
+    scene.doubtful = doubtful
+
+
 def nothing(scene: Scene) -> None:
     """Leave it as it is."""
 
@@ -528,6 +558,20 @@ OPERATIONS: Final = {
         sweep,
         "BEGIN, DELETE commits, UPDATE versions, DELETE versions, UPDATE packs head, COMMIT, "
         "shrink",
+    ),
+    "erase: an old one and the newest": Operation(
+        opened_with_room,
+        erase,
+        "BEGIN, INSERT commits, INSERT versions, UPDATE packs head, UPDATE commits retained, "
+        "DELETE commits, UPDATE versions, DELETE versions, UPDATE packs head, <make it durable>, "
+        "shrink",
+    ),
+    "erase: it is taken back": Operation(
+        erase_in_doubt,
+        take_back,
+        "<lock again>, BEGIN, DELETE commits, DELETE versions, DELETE commits, INSERT commits, "
+        "DELETE versions, INSERT versions, UPDATE commits retained, UPDATE packs head, "
+        "INSERT commits, INSERT versions, UPDATE packs head, <make it durable>",
     ),
     "save: over another": Operation(
         ready_to_save,

@@ -60,12 +60,14 @@ class Removed:
             (COMMITS, _DELETE_COMMITS, self.commits),
             (VERSIONS, _DELETE_VERSIONS, self.versions),
         ):
-            for row in rows:
-                if row["seq"] <= head:
-                    place = {"of": row["name"], "number": row["seq"]}
-                    key = {"whose": row["key"]} if table is VERSIONS else {}
-                    connection.execute(drop, place | key)
-                    connection.execute(insert(table), row)
+            back = [row for row in rows if row["seq"] <= head]
+            if back:
+                places = [
+                    {"of": row["name"], "whose": row.get("key"), "number": row["seq"]}
+                    for row in back
+                ]
+                connection.execute(drop, places)
+                connection.execute(insert(table), back)
 
 
 @frozen
