@@ -151,7 +151,8 @@ def save(
     checkpoints = archives().checkpoint
     with engine.lock:
         engine.history.settle()
-        checkpoints.write(path, saved(engine, archived=archived), progress)
+        log = None if engine.scribe is None else engine.scribe.log
+        checkpoints.write(path, saved(engine, archived=archived), progress, log)
 
 
 def _config_of(
