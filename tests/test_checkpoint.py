@@ -439,6 +439,99 @@ def test_a_checkpoint_that_somebody_reads_is_replaced(tmp_path: Path) -> None:
     assert {"a": 2} == dict(Backpack.restore(path))
 
 
+# --- names that no file can have ---------------------------------------------------------
+
+
+def _links(folder: Path) -> Path:
+    (folder / "it").symlink_to("loop")
+    (folder / "loop").symlink_to("it")
+    return folder / "it"
+
+
+def _a_folder(folder: Path) -> Path:
+    (folder / "it").mkdir()
+    return folder / "it"
+
+
+def _pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "it")
+    return folder / "it"
+
+
+def _below_a_file(folder: Path) -> Path:
+    (folder / "it").write_text("no folder")
+    return folder / "it" / "it.db"
+
+
+_LOOPS = "Too many levels of symbolic links; name another file"
+NO_FILES: dict[str, tuple[Any, str, str]] = {
+    "too long": (
+        lambda folder: folder / ("x" * 300),
+        "there can be no archive .*: File name too long; name another file$",
+        "x cannot be written: File name too long; name another file$",
+    ),
+    "a loop": (
+        _links,
+        f"there can be no archive .*it: {_LOOPS}$",
+        f"it cannot be written: {_LOOPS}$",
+    ),
+    "a folder": (
+        _a_folder,
+        "it is a folder; name a file in it$",
+        "it is a folder; name a file in it$",
+    ),
+    "a pipe": (
+        _pipe,
+        "it is no plain file, such as an archive is; name another$",
+        "it is no plain file, and is not replaced; name another file$",
+    ),
+    "below a file": (
+        _below_a_file,
+        r"there is no archive .*it\.db$|it\.db cannot be opened: unable to open database file",
+        r"it\.db cannot be opened: unable to open database file; nothing was changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_a_name_that_no_file_can_have_is_told(name: str, tmp_path: Path) -> None:
+    """Whatever is asked of it, in one line; nothing is made, and nothing waited for."""
+    make, reading, writing = NO_FILES[name]
+    path = make(tmp_path)
+    url = f"sqlite:///{path}"
+    before = sorted(tmp_path.iterdir())
+    for ask in (
+        lambda: Backpack.open(url, "a"),
+        lambda: Backpack.restore(path),
+        lambda: checkpoint.look_into(url),
+        lambda: SqlArchive(url).look("a"),
+    ):
+        with pytest.raises(ArchiveError, match=reading) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    for answer in (SqlArchive(url).names, lambda: SqlArchive(url).delete("a")):
+        if name == "below a file":
+            assert not answer()
+            continue
+        with pytest.raises(ArchiveError, match=reading):
+            answer()
+    with pytest.raises(ArchiveError, match=writing):
+        Backpack().save(path)
+    assert before == sorted(tmp_path.iterdir())
+
+
+def test_a_name_without_room_for_what_lies_beside_it(tmp_path: Path) -> None:
+    """A checkpoint has nothing beside it; of an archive no empty file is left behind."""
+    path = tmp_path / ("é" * 125)
+    with pytest.raises(ArchiveError, match="-journal: File name too long|can be no archive"):
+        Backpack.open(f"sqlite:///{path}", "a")
+    assert [] == list(tmp_path.iterdir())
+    backpack, _ = used(3, 5)
+    backpack.save(path)
+    assert dict(backpack) == dict(Backpack.restore(path))
+    assert [path] == list(tmp_path.iterdir())
+
+
 def forged(path: Path, table: str, where: str = "1", **change: Any) -> None:
     """Change a row of a file, and its mark with it, as somebody who means it would."""
     marked = {
@@ -610,7 +703,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         raise PermissionError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "exists", refuse)
+        patch.setattr(Path, "stat", refuse)
         with pytest.raises(ArchiveError, match=said):
             Backpack.restore(path)
 

@@ -93,6 +93,23 @@ def test_an_archive_in_use_is_not_written_over(run: Run, tmp_path: Path) -> None
         past.check(again)
 
 
+def test_a_name_that_is_too_long_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    """Whichever command it is given to."""
+    url, long = f"sqlite:///{tmp_path}/a.db", "x" * 300
+    used(url, "it", 1)
+    for command in (
+        ("save", url, tmp_path / long),
+        ("save", tmp_path / long, tmp_path / "file"),
+        ("restore", tmp_path / long, url),
+        ("restore", tmp_path / "a.db", f"sqlite:///{tmp_path}/{long}"),
+        ("verify", tmp_path / long),
+        ("inspect", tmp_path / "a.db", "--export", tmp_path / long),
+    ):
+        code, out, error = run(*command)
+        assert (code, out, error.count("\n")) == (2, "", 1)
+        assert error.endswith(": File name too long; name another file\n")
+
+
 def test_a_damaged_file_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
     """And so is one that is none, or not there."""
     url, file = f"sqlite:///{tmp_path}/a.db", tmp_path / "file"
