@@ -152,7 +152,8 @@ def save(
     with engine.lock:
         engine.history.settle()
         log = None if engine.scribe is None else engine.scribe.log
-        checkpoints.write(path, saved(engine, archived=archived), progress, log)
+        logged = checkpoints.count_of(log) if archived else None
+        checkpoints.write(path, saved(engine, archived=archived, logged=logged), progress, log)
 
 
 def _config_of(

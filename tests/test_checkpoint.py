@@ -532,6 +532,36 @@ def test_a_name_without_room_for_what_lies_beside_it(tmp_path: Path) -> None:
     assert [path] == list(tmp_path.iterdir())
 
 
+# --- progress ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", ["on-commit", "on-prune"])
+@pytest.mark.parametrize("archived", [True, False])
+def test_progress_never_passes_its_total(archived: bool, write: Any, tmp_path: Path) -> None:
+    """It is how many versions are in the file, and told in the end."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/runs.db", write=write)
+    with Backpack.open(archive, "a", **settings()) as backpack:
+        for number in range(330):
+            backpack.pack("abc"[number % 3], f"{number}" * 99)
+            if number % 50 == 0:
+                backpack.pack("c", backpack.get("c"))
+                backpack.remove("a")
+        told: list[tuple[int, int]] = []
+        backpack.save(
+            tmp_path / "file", archived=archived, progress=lambda *done: told.append(done)
+        )
+    total = checkpoint.look_into(tmp_path / "file").versions
+    assert {total} == {of for _, of in told}
+    assert sorted(told) == told
+    assert (total, total) == told[-1]
+    assert not archived or total > 300
+
+
+def test_progress_of_an_archive_that_does_not_count_has_no_total() -> None:
+    """An archive of somebody's own need not say how many versions it has."""
+    assert checkpoint.count_of(object()) is None
+
+
 def forged(path: Path, table: str, where: str = "1", **change: Any) -> None:
     """Change a row of a file, and its mark with it, as somebody who means it would."""
     marked = {

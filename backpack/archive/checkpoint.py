@@ -18,6 +18,7 @@ from attrs import evolve, frozen
 from sqlalchemy import URL, insert, select
 
 from backpack.archive.database import Database, parsed
+from backpack.archive.glance import count
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.rows import as_row, check_pack, pack_row
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Found",
     "all_of",
+    "count_of",
     "look_into",
     "opened",
     "save",
@@ -227,6 +229,15 @@ def all_of(
     if retained is not None:
         commits = [evolve(each, retained=each.commit.seq in retained) for each in commits]
     return Entered(commits, _counted(logged_again(source), count, progress))
+
+
+def count_of(log: object) -> int | None:
+    """Return how many versions are in a log; None if it is none of these archives.
+
+    Raises:
+        ArchiveError: They cannot be counted.
+    """
+    return count(log) if isinstance(log, LogReader) else None
 
 
 def verify(
