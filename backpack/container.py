@@ -238,7 +238,8 @@ class Backpack(MutableMapping[str, Any]):
             progress: Told how many versions are done, and of how many.
 
         Raises:
-            ArchiveError: It cannot be written; a file that was there is as before.
+            ArchiveError: It cannot be written, or is an archive that somebody has open, such as
+                that of this Backpack; a file that was there is as before.
 
         >>> import os, tempfile
         >>> bp = Backpack()

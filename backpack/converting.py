@@ -6,6 +6,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ from attrs import frozen
 from backpack.errors import TraceError
 from backpack.json_form import as_json
 from backpack.operations import LONGEST, Wrong, kind_of
+from backpack.overwriting import is_same, obstacle
 from backpack.replay import fingerprint
 from backpack.trace import lines, parsed
 from backpack.trace_file import TraceFile
@@ -301,13 +303,12 @@ def _place(source: Path, chunks: list[bytes]) -> str:
 
 def _check_target(source: Path, target: Path, *, force: bool) -> None:
     """Refuse a target that must not be written to, before anything is read."""
-    if not target.exists():
-        return
-    if source.exists() and target.samefile(source):
+    if is_same(target, source):
         raise TraceError("is the file to convert; name another for the trace", where=str(target))
-    if not target.is_file():
-        raise TraceError("is no regular file; name a new one for the trace", where=str(target))
-    if not force:
+    reason = obstacle(target)
+    if reason is not None:
+        raise TraceError(reason, where=str(target))
+    if not force and target.exists():
         raise TraceError(
             "there is such a file, which is left alone; --force replaces it", where=str(target)
         )
@@ -336,5 +337,6 @@ def _write(target: Path, operations: Iterable[_Line]) -> int:
             f"cannot be written: {error.strerror or error}", where=str(target)
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return count

@@ -124,7 +124,7 @@ class Saved:
         settings: Its settings, as JSON.
         commits: Its commits, in order.
         versions: Their versions, those of a key in order.
-        count: How many versions that are.
+        count: How many versions that are; 0 if that is not known.
     """
 
     name: str

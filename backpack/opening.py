@@ -151,7 +151,9 @@ def save(
     checkpoints = archives().checkpoint
     with engine.lock:
         engine.history.settle()
-        checkpoints.write(path, saved(engine, archived=archived), progress)
+        log = None if engine.scribe is None else engine.scribe.log
+        logged = checkpoints.count_of(log) if archived else None
+        checkpoints.write(path, saved(engine, archived=archived, logged=logged), progress, log)
 
 
 def _config_of(

@@ -73,23 +73,28 @@ def versions_of(
             )
 
 
-def saved(engine: Engine, *, archived: bool) -> Saved:
+def saved(engine: Engine, *, archived: bool, logged: int | None = None) -> Saved:
     """Return what goes into a checkpoint; the engine is not to change until it is read.
 
     Args:
         engine: The engine.
         archived: Whether archived commits go into it, too.
+        logged: How many versions are in its archive, where that is known.
     """
     history, scribe = engine.history, engine.scribe
     log = None if scribe is None else scribe.log
     commits = [logged_at(history.commits, index) for index in range(len(history.commits))]
     versions = versions_of(history, engine.store, log)
+    count = history.versions + len(history.current)
     if archived and scribe is not None:
         newer = [each for each in commits if each.commit.seq > scribe.log.head]
         commits = [*scribe.log.commits(newest_first=False), *newer]
         versions = chain(
             logged_again(scribe.log), scribe.versions([each.commit.seq for each in newer])
         )
+        changes = chain.from_iterable(each.commit.changes for each in newer)
+        newest = sum(each.kind != "same" for each in changes)
+        count = 0 if logged is None else logged + newest
     return Saved(
         engine.code if log is None else log.name,
         engine.code,
@@ -97,7 +102,7 @@ def saved(engine: Engine, *, archived: bool) -> Saved:
         settings_of(engine.settings),
         commits,
         versions,
-        history.versions + len(history.current),
+        count,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from backpack.errors import TraceError
+from backpack.overwriting import obstacle
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -40,6 +41,9 @@ class TraceFile:
     def __init__(self, path: Path, *, replace: bool = False, called: Path | None = None) -> None:
         self.path = path
         where = str(called or path)
+        reason = obstacle(path, plain=False) if replace else None
+        if reason is not None:
+            raise TraceError(reason, where=where)
         try:
             self._file: FileIO = path.open("wb" if replace else "xb", buffering=0)
         except FileExistsError:

@@ -585,7 +585,7 @@ OPERATIONS: Final = {
     "save: with what is archived": Operation(
         ready_to_save_all,
         save_all,
-        "<make>, BEGIN, INSERT packs, COMMIT, BEGIN, "
+        "BEGIN, COMMIT, <make>, BEGIN, INSERT packs, COMMIT, BEGIN, "
         "INSERT commits, BEGIN, "
         "COMMIT, INSERT versions, "
         "UPDATE packs head, COMMIT, disconnect, synchronize, rename, synchronize, "

@@ -18,7 +18,7 @@ LAYERS = [
     {"splices", "unicode", "wording"},
     {"errors"},
     {"records"},
-    {"protocols", "units", "ids", "labels", "nodes", "entries", "logged"},
+    {"protocols", "units", "ids", "labels", "nodes", "entries", "logged", "overwriting"},
     {"policies", "codec", "history", "commits", "names", "budget", "proposal", "events", "guard"},
     {"store", "draft", "chains"},
     {"plan", "push", "reader", "resume", "settings", "usage"},

@@ -566,7 +566,7 @@ def _with(statement: str) -> Callable[[Path], None]:
 BAD_FILES: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "of something else": (_of_something_else, ArchiveError, "is an SQLite file, but no archive"),
     "text": (lambda path: path.write_text("no archive" * 99), CorruptError, "damaged, or is none"),
-    "a folder": (lambda path: path.mkdir(), ArchiveError, "cannot be opened: unable to open"),
+    "a folder": (lambda path: path.mkdir(), ArchiveError, "is a folder; name a file in it$"),
     "newer": (_newer, ArchiveError, "has schema 99, which is newer than this Backpack, which kn"),
     "with a trigger": (
         _with(

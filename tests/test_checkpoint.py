@@ -297,6 +297,271 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert ["folder"] == [each.name for each in tmp_path.iterdir()]
 
 
+# --- what is not written over ------------------------------------------------------------
+
+
+def live(path: Path) -> tuple[Backpack, Past]:
+    """Return a Backpack that an SQLite file is the archive of, and its past."""
+    backpack = Backpack.open(f"sqlite:///{path}", "a", **settings())
+    past = Past()
+    past.record(backpack.pack("a", "first"), {"a": "first"})
+    return backpack, past
+
+
+def _itself(path: Path) -> Path:
+    return path
+
+
+def _by_a_link(path: Path) -> Path:
+    (path.parent / "link").symlink_to(path.name)
+    return path.parent / "link"
+
+
+def _by_another_name(path: Path) -> Path:
+    os.link(path, path.parent / "other")
+    return path.parent / "other"
+
+
+def _from_here(path: Path) -> Path:
+    return Path(os.path.relpath(path))
+
+
+@pytest.mark.parametrize("named", [_itself, _by_a_link, _by_another_name, _from_here])
+def test_a_backpack_is_not_saved_over_its_own_archive(
+    named: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whatever name: every commit that was acknowledged is there when it is opened again."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "own.db"
+    backpack, past = live(path)
+    target = named(path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ArchiveError) as caught:
+        backpack.save(target, archived=True)
+    assert str(caught.value) == (
+        f"{target.absolute()} is the archive that is saved; name another file for the checkpoint"
+    )
+    assert before == sorted(tmp_path.iterdir())
+    for number in range(20):
+        value = f"{number}" + os.urandom(100_000).hex()
+        past.record(backpack.pack("a", value), past.current | {"a": value})
+    backpack.save(tmp_path / "checkpoint")
+    backpack.close()
+    with Backpack.open(f"sqlite:///{path}", "a", **settings()) as again:
+        past.check(again)
+
+
+@pytest.mark.parametrize("named", [_itself, _by_a_link])
+def test_an_archive_that_has_a_writer_is_not_written_over(named: Any, tmp_path: Path) -> None:
+    """Be it of this process or of another: it would go on in a file that nobody finds."""
+    writer, past = live(tmp_path / "runs.db")
+    target = named(tmp_path / "runs.db")
+    saved, _ = used(3, 5)
+    with pytest.raises(ArchiveError) as caught:
+        saved.save(target)
+    assert str(caught.value) == (
+        f"{target} is an archive that has a writer, which holds runs.db.a.lock; close that, or "
+        "name another file"
+    )
+    past.record(writer.pack("a", "more"), {"a": "more"})
+    writer.close()
+    with Backpack.open(f"sqlite:///{tmp_path}/runs.db", "a", **settings()) as again:
+        past.check(again)
+    saved.save(tmp_path / "runs.db")
+    assert dict(saved) == dict(Backpack.restore(tmp_path / "runs.db"))
+
+
+def test_who_opens_it_meanwhile_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at once more before it is replaced, since writing takes a while."""
+    path = tmp_path / "runs.db"
+    live(path)[0].close()
+    opened: list[tuple[Backpack, Past]] = []
+    write = Log.write
+
+    def slow(log: Log, entered: Any) -> None:
+        write(log, entered)
+        if not opened and log.database.path != path:
+            backpack = Backpack.open(f"sqlite:///{path}", "a", **settings())
+            past = Past()
+            past.record(backpack.history()[-1], {"a": "first"})
+            opened.append((backpack, past))
+
+    monkeypatch.setattr(Log, "write", slow)
+    with pytest.raises(
+        ArchiveError, match=r"runs\.db is an archive that has a writer, which holds"
+    ):
+        used(3, 5)[0].save(path)
+    ((backpack, past),) = opened
+    past.record(backpack.pack("a", "more"), {"a": "more"})
+    backpack.close()
+    with Backpack.open(f"sqlite:///{path}", "a", **settings()) as again:
+        past.check(again)
+    assert ["runs.db", "runs.db.a.lock"] == sorted(each.name for each in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_a_killed_writer_left_is_not_taken_for_part_of_a_checkpoint(
+    is_there: bool, tmp_path: Path
+) -> None:
+    """SQLite would replay its write-ahead log onto the new file."""
+    writer, _ = live(tmp_path / "alive.db")
+    path = tmp_path / "runs.db"
+    for ending in ("", "-wal") if is_there else ("-wal",):
+        Path(f"{path}{ending}").write_bytes(Path(f"{tmp_path}/alive.db{ending}").read_bytes())
+    writer.close()
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    saved, _ = used(3, 5)
+    with pytest.raises(ArchiveError) as caught:
+        saved.save(path)
+    assert str(caught.value) == (
+        f"{path} is a database that something has open, or did not close: beside it is "
+        "runs.db-wal, which SQLite would take for part of the new file. Name another file; or, if "
+        "nothing has it open and it may be lost, delete it with what is beside it"
+    )
+    assert before == {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    path.unlink(missing_ok=True)
+    Path(f"{path}-wal").unlink()
+    saved.save(path)
+    assert dict(saved) == dict(Backpack.restore(path))
+
+
+def test_a_checkpoint_that_somebody_reads_is_replaced(tmp_path: Path) -> None:
+    """Whoever has it open goes on reading the one it was."""
+    path = tmp_path / "file"
+    first, second = Backpack(), Backpack()
+    first.pack("a", 1)
+    second.pack("a", 2)
+    first.save(path)
+    with closing(checkpoint.opened(path, checkpoint.look_into(path))) as log:
+        second.save(path)
+        assert 1 == sum(1 for _ in log.versions(0))
+        assert first.code == log.code
+    assert {"a": 2} == dict(Backpack.restore(path))
+
+
+# --- names that no file can have ---------------------------------------------------------
+
+
+def _links(folder: Path) -> Path:
+    (folder / "it").symlink_to("loop")
+    (folder / "loop").symlink_to("it")
+    return folder / "it"
+
+
+def _a_folder(folder: Path) -> Path:
+    (folder / "it").mkdir()
+    return folder / "it"
+
+
+def _pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "it")
+    return folder / "it"
+
+
+def _below_a_file(folder: Path) -> Path:
+    (folder / "it").write_text("no folder")
+    return folder / "it" / "it.db"
+
+
+_LOOPS = "Too many levels of symbolic links; name another file"
+NO_FILES: dict[str, tuple[Any, str, str]] = {
+    "too long": (
+        lambda folder: folder / ("x" * 300),
+        "there can be no archive .*: File name too long; name another file$",
+        "x cannot be written: File name too long; name another file$",
+    ),
+    "a loop": (
+        _links,
+        f"there can be no archive .*it: {_LOOPS}$",
+        f"it cannot be written: {_LOOPS}$",
+    ),
+    "a folder": (
+        _a_folder,
+        "it is a folder; name a file in it$",
+        "it is a folder; name a file in it$",
+    ),
+    "a pipe": (
+        _pipe,
+        "it is no plain file, such as an archive is; name another$",
+        "it is no plain file, and is not replaced; name another file$",
+    ),
+    "below a file": (
+        _below_a_file,
+        r"there is no archive .*it\.db$|it\.db cannot be opened: unable to open database file",
+        r"it\.db cannot be opened: unable to open database file; nothing was changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_a_name_that_no_file_can_have_is_told(name: str, tmp_path: Path) -> None:
+    """Whatever is asked of it, in one line; nothing is made, and nothing waited for."""
+    make, reading, writing = NO_FILES[name]
+    path = make(tmp_path)
+    url = f"sqlite:///{path}"
+    before = sorted(tmp_path.iterdir())
+    for ask in (
+        lambda: Backpack.open(url, "a"),
+        lambda: Backpack.restore(path),
+        lambda: checkpoint.look_into(url),
+        lambda: SqlArchive(url).look("a"),
+    ):
+        with pytest.raises(ArchiveError, match=reading) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    for answer in (SqlArchive(url).names, lambda: SqlArchive(url).delete("a")):
+        if name == "below a file":
+            assert not answer()
+            continue
+        with pytest.raises(ArchiveError, match=reading):
+            answer()
+    with pytest.raises(ArchiveError, match=writing):
+        Backpack().save(path)
+    assert before == sorted(tmp_path.iterdir())
+
+
+def test_a_name_without_room_for_what_lies_beside_it(tmp_path: Path) -> None:
+    """A checkpoint has nothing beside it; of an archive no empty file is left behind."""
+    path = tmp_path / ("é" * 125)
+    with pytest.raises(ArchiveError, match="-journal: File name too long|can be no archive"):
+        Backpack.open(f"sqlite:///{path}", "a")
+    assert [] == list(tmp_path.iterdir())
+    backpack, _ = used(3, 5)
+    backpack.save(path)
+    assert dict(backpack) == dict(Backpack.restore(path))
+    assert [path] == list(tmp_path.iterdir())
+
+
+# --- progress ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", ["on-commit", "on-prune"])
+@pytest.mark.parametrize("archived", [True, False])
+def test_progress_never_passes_its_total(archived: bool, write: Any, tmp_path: Path) -> None:
+    """It is how many versions are in the file, and told in the end."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/runs.db", write=write)
+    with Backpack.open(archive, "a", **settings()) as backpack:
+        for number in range(330):
+            backpack.pack("abc"[number % 3], f"{number}" * 99)
+            if number % 50 == 0:
+                backpack.pack("c", backpack.get("c"))
+                backpack.remove("a")
+        told: list[tuple[int, int]] = []
+        backpack.save(
+            tmp_path / "file", archived=archived, progress=lambda *done: told.append(done)
+        )
+    total = checkpoint.look_into(tmp_path / "file").versions
+    assert {total} == {of for _, of in told}
+    assert sorted(told) == told
+    assert (total, total) == told[-1]
+    assert not archived or total > 300
+
+
+def test_progress_of_an_archive_that_does_not_count_has_no_total() -> None:
+    """An archive of somebody's own need not say how many versions it has."""
+    assert checkpoint.count_of(object()) is None
+
+
 def forged(path: Path, table: str, where: str = "1", **change: Any) -> None:
     """Change a row of a file, and its mark with it, as somebody who means it would."""
     marked = {
@@ -391,6 +656,7 @@ def test_names_of_a_strange_file_are_shown_on_one_line(tmp_path: Path) -> None:
         ({"storage": {"use": "delta", "\x1b[31m\nspan": 1}}, r"storage.\\x1b\[31m span: 'delta' t"),
         ({"pruning": {"use": "oldest", "x\n": 1}}, r"pruning.x: 'oldest' takes no argument 'x\\n'"),
     ):
+        path = tmp_path / "checkpoint"
         Backpack().save(path)
         forged(path, "packs", settings=json.dumps(hostile))
         with pytest.raises(ConfigError, match=blamed) as caught:
@@ -467,7 +733,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         raise PermissionError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "exists", refuse)
+        patch.setattr(Path, "stat", refuse)
         with pytest.raises(ArchiveError, match=said):
             Backpack.restore(path)
 

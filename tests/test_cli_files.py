@@ -11,6 +11,9 @@ from commands import Run
 
 from backpack import Backpack
 
+_ANOTHER = "name another file for the checkpoint\n"
+_CLOSE = "which holds b.db.it.lock; close that, or name another file\n"
+
 
 def used(url: str, name: str, count: int = 60) -> Past:
     """Use a Backpack in an archive for a while; return its past."""
@@ -62,6 +65,49 @@ def test_a_name_is_printed_on_one_line(run: Run, tmp_path: Path) -> None:
         code, out, _ = run(*command)
         assert (code, out[: len("a\\x1b[31m b: 3 ")]) == (0, "a\\x1b[31m b: 3 ")
         assert out.count("\n") == 1
+
+
+def test_an_archive_in_use_is_not_written_over(run: Run, tmp_path: Path) -> None:
+    """Neither that which is saved, nor another; a closed one is, as any file."""
+    url, other = f"sqlite:///{tmp_path}/a.db", tmp_path / "b.db"
+    past = used(url, "it", 3)
+    assert run("save", url, tmp_path / "a.db") == (
+        2,
+        "",
+        f"backpack: {tmp_path}/a.db is the archive that is saved; {_ANOTHER}",
+    )
+    code, _, error = run("restore", tmp_path / "a.db", url)
+    assert (code, "there is a Backpack called 'it' in the archive" in error) == (2, True)
+    with Backpack.open(f"sqlite:///{other}", "it", **settings()) as writer:
+        code, out, error = run("save", url, other)
+        writer.pack("kept", 1)
+    assert (code, out, error) == (
+        2,
+        "",
+        f"backpack: {other} is an archive that has a writer, {_CLOSE}",
+    )
+    with Backpack.open(f"sqlite:///{other}", "it", **settings()) as writer:
+        assert dict(writer) == {"kept": 1}
+    assert run("save", url, other) == (0, f"it: 3 versions saved to {other}\n", "")
+    with Backpack.open(url, "it", **settings()) as again:
+        past.check(again)
+
+
+def test_a_name_that_is_too_long_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    """Whichever command it is given to."""
+    url, long = f"sqlite:///{tmp_path}/a.db", "x" * 300
+    used(url, "it", 1)
+    for command in (
+        ("save", url, tmp_path / long),
+        ("save", tmp_path / long, tmp_path / "file"),
+        ("restore", tmp_path / long, url),
+        ("restore", tmp_path / "a.db", f"sqlite:///{tmp_path}/{long}"),
+        ("verify", tmp_path / long),
+        ("inspect", tmp_path / "a.db", "--export", tmp_path / long),
+    ):
+        code, out, error = run(*command)
+        assert (code, out, error.count("\n")) == (2, "", 1)
+        assert error.endswith(": File name too long; name another file\n")
 
 
 def test_a_damaged_file_is_told_in_one_line(run: Run, tmp_path: Path) -> None:

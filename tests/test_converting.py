@@ -350,6 +350,12 @@ def _folder(folder: Path) -> Path:
     return folder / "out"
 
 
+def _archive(folder: Path) -> Path:
+    (folder / "runs.db").write_bytes(b"SQLite")
+    (folder / "runs.db-wal").write_bytes(b"commits")
+    return folder / "runs.db"
+
+
 def _there(folder: Path) -> Path:
     (folder / "out").write_text("mine")
     return folder / "out"
@@ -360,7 +366,10 @@ def _there(folder: Path) -> Path:
     [
         (lambda folder: folder / "log", True, "is the file to convert; name another for the trace"),
         (_same, True, "is the file to convert; name another for the trace"),
-        (_folder, True, "is no regular file; name a new one for the trace"),
+        (_folder, True, "is a folder; name a file in it"),
+        (_archive, True, "is a database that something has open, or did not close: beside it is "),
+        (lambda folder: folder / ("x" * 300), True, "cannot be written: File name too long; name"),
+        (lambda folder: folder / "log" / "x", True, "cannot be written: Not a directory"),
         (_there, False, "there is such a file, which is left alone; --force replaces it"),
         (
             lambda folder: folder / "no" / "run.jsonl",
@@ -368,7 +377,16 @@ def _there(folder: Path) -> Path:
             "cannot be written: No such file or dir",
         ),
     ],
-    ids=["itself", "itself by a link", "a folder", "there", "nowhere"],
+    ids=[
+        "itself",
+        "itself by a link",
+        "a folder",
+        "an archive",
+        "too long",
+        "below a file",
+        "there",
+        "nowhere",
+    ],
 )
 def test_a_target_that_must_not_be_written_is_left_alone(
     tmp_path: Path, make: Callable[[Path], Path], force: bool, message: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import count
@@ -25,6 +26,7 @@ from backpack import (
     Committed,
     ConfigError,
     ConflictError,
+    CorruptError,
     Event,
     Pruned,
     Refused,
@@ -408,6 +410,59 @@ def test_a_backpack_is_deleted_from_an_archive(url: str) -> None:
             archive.delete("two")
     with closing(Backpack(archive=archive, name="one")) as again:
         assert again.history() == []
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_where_there_is_no_backpack_nothing_is_made(content: bytes | None, tmp_path: Path) -> None:
+    """Neither a file nor a lock: there are no names, and none is deleted."""
+    path = tmp_path / "runs.db"
+    if content is not None:
+        path.write_bytes(content)
+    before = list(tmp_path.iterdir())
+    archive = SqlArchive(f"sqlite:///{path}")
+    assert archive.names() == []
+    assert not archive.delete("zz")
+    assert before == list(tmp_path.iterdir())
+    assert content is None or path.read_bytes() == content
+
+
+def test_no_lock_is_made_of_a_backpack_that_is_not_there(tmp_path: Path) -> None:
+    """Only names that somebody had are locked."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/runs.db")
+    Backpack(archive=archive, name="a").close()
+    before = sorted(tmp_path.iterdir())
+    assert not archive.delete("zz")
+    assert before == sorted(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [5, None, "", "\ud800", "x" * 201])
+def test_what_no_backpack_is_called_is_told(name: Any, tmp_path: Path) -> None:
+    """Whatever is asked of an archive, and before anything is made."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/runs.db")
+    for ask in (
+        lambda: archive.delete(name),
+        lambda: archive.look(name),
+        lambda: archive.resume(name),
+        lambda: archive.start(name, "abcdef", "a:b"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            ask()
+        assert str(caught.value).startswith(
+            "name: a Backpack in an archive is called by a string of 1 to 200 characters, not "
+        )
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_names_are_those_that_were_written(tmp_path: Path) -> None:
+    """What somebody made of them in the file is damage, and told as that."""
+    path = tmp_path / "runs.db"
+    archive = SqlArchive(f"sqlite:///{path}")
+    for name in ("a", "b"):
+        Backpack(archive=archive, name=name).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE backpack_packs SET name = x'ff' WHERE name = 'b'")
+    with pytest.raises(CorruptError, match="what is known of .* is not as it was written"):
+        archive.names()
 
 
 def test_a_file_shrinks_when_a_backpack_is_deleted(tmp_path: Path) -> None:

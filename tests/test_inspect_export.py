@@ -17,6 +17,7 @@ from pages import HOSTILE, blocks, embedded_values, hostile
 
 from backpack import Backpack
 from backpack.errors import ArchiveError
+from backpack.inspect import export as exporting
 from backpack.inspect.export import export, parts
 from backpack.past import Past
 
@@ -164,6 +165,34 @@ def test_what_is_looked_at_is_not_written_over(tmp_path: Path) -> None:
         assert {"a": 1} == past.state(1)
 
 
+def test_an_archive_in_use_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one that is opened while the page is made: a page there would be the end of it."""
+    place, other = tmp_path / "it", tmp_path / "other.db"
+    Backpack().save(place)
+    said = (
+        r"other\.db is an archive that has a writer, which holds other\.db\.a\.lock; close that, or"
+    )
+    with Backpack.open(f"sqlite:///{other}", "a") as writer:
+        with pytest.raises(ArchiveError, match=said):
+            export(str(place), other)
+        writer.pack("a", 1)
+    opened: list[Backpack] = []
+
+    def made(*_: object) -> str:
+        opened.append(Backpack.open(f"sqlite:///{other}", "a"))
+        return "page"
+
+    monkeypatch.setattr(exporting, "page_of", made)
+    with pytest.raises(ArchiveError, match=said):
+        export(str(place), other)
+    opened[0].close()
+    with Backpack.open(f"sqlite:///{other}", "a") as writer:
+        assert {"a": 1} == dict(writer)
+    assert {"it", "other.db", "other.db.a.lock"} == {each.name for each in tmp_path.iterdir()}
+
+
 def test_a_page_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     """Nothing is left behind."""
     backpack = Backpack()
@@ -173,8 +202,10 @@ def test_a_page_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     ):
         export(str(tmp_path / "it"), tmp_path / "no" / "page.html")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ArchiveError, match="cannot be written"):
+    with pytest.raises(ArchiveError, match="folder is a folder; name a file in it"):
         export(str(tmp_path / "it"), tmp_path / "folder")
+    with pytest.raises(ArchiveError, match="x cannot be written: File name too long; name another"):
+        export(str(tmp_path / "it"), tmp_path / ("x" * 300))
     assert {"it", "folder"} == {path.name for path in tmp_path.iterdir()}
 
 

@@ -633,6 +633,20 @@ def test_an_interruption_between_a_commit_and_its_record_is_made_up_for(tmp_path
         assert bp.snapshot(mine).to_dict() == again.snapshot(copy).to_dict()
 
 
+def test_an_archive_in_use_is_not_recorded_over(tmp_path: Path) -> None:
+    """Not even on request: it would be emptied under whoever has it open."""
+    path = tmp_path / "runs.db"
+    with Backpack.open(f"sqlite:///{path}", "a") as bp:
+        bp.pack("a", 1)
+        with pytest.raises(TraceError) as caught:
+            bp.record(path, replace=True)
+    assert f"{path}: is an archive that has a writer, which holds runs.db.a.lock; close" in str(
+        caught.value
+    )
+    with Backpack.open(f"sqlite:///{path}", "a") as bp:
+        assert {"a": 1} == dict(bp)
+
+
 def test_a_file_that_is_there_is_left_alone_unless_it_shall_be_replaced(tmp_path: Path) -> None:
     """And one that cannot be written is told of at once."""
     path = tmp_path / "run.jsonl"

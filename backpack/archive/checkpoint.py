@@ -18,6 +18,7 @@ from attrs import evolve, frozen
 from sqlalchemy import URL, insert, select
 
 from backpack.archive.database import Database, parsed
+from backpack.archive.glance import count
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.rows import as_row, check_pack, pack_row
@@ -25,8 +26,9 @@ from backpack.archive.sql import SqlArchive
 from backpack.archive.tables import PACKS
 from backpack.errors import ArchiveError, UnknownName
 from backpack.logged import Entered, Saved, logged_again
+from backpack.overwriting import is_same, obstacle
 from backpack.unicode import is_unicode
-from backpack.wording import described, one_line, one_of, shown
+from backpack.wording import cut, described, one_line, one_of, printable, shown
 
 try:
     import fcntl
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Found",
     "all_of",
+    "count_of",
     "look_into",
     "opened",
     "save",
@@ -55,6 +58,10 @@ Progress = Callable[[int, int], None]
 #: Progress is told every so many versions, or bytes of them.
 _EVERY: Final = 100
 _EVERY_BYTES: Final = 1024 * 1024
+#: A message shows so many characters of a path.
+_LONGEST_PATH: Final = 500
+#: So many bytes of a file's name are in that of what becomes the file: a name has 255 at most.
+_LONGEST_NAME: Final = 200
 
 
 @frozen
@@ -70,14 +77,28 @@ class Found:
     versions: int
 
 
-def write(path: str | os.PathLike[str], saved: Saved, progress: Progress | None = None) -> None:
+def write(
+    path: str | os.PathLike[str],
+    saved: Saved,
+    progress: Progress | None = None,
+    source: object = None,
+) -> None:
     """Write a checkpoint; a file that is there is replaced once the new one is whole.
 
+    Args:
+        path: The file.
+        saved: What goes into it.
+        progress: Told how many versions are done.
+        source: The log it is saved from, whose file is not replaced.
+
     Raises:
-        ArchiveError: It cannot be written; what was there is as before.
+        ArchiveError: It cannot be written, or is a database that somebody has open; what was there
+            is as before.
     """
     final = _path(path)
-    part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
+    _check_target(final, source)
+    name = final.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    part = final.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
         with closing(Database(_url(part), becomes=final)) as database:
             row = pack_row(saved.name, saved.code, saved.codec, saved.settings)
@@ -90,6 +111,8 @@ def write(path: str | os.PathLike[str], saved: Saved, progress: Progress | None 
             log.write(entered)
             log.commit(entered)
         _synchronize(part)
+        # Writing took a while, in which somebody may have opened what is to be replaced.
+        _check_target(final, source)
         part.replace(final)
         _synchronize(final.parent)
     except OSError as error:
@@ -163,7 +186,7 @@ def save(
             versions,
             found.versions,
         )
-        write(path, saved, progress)
+        write(path, saved, progress, log)
     return found
 
 
@@ -206,6 +229,15 @@ def all_of(
     if retained is not None:
         commits = [evolve(each, retained=each.commit.seq in retained) for each in commits]
     return Entered(commits, _counted(logged_again(source), count, progress))
+
+
+def count_of(log: object) -> int | None:
+    """Return how many versions are in a log; None if it is none of these archives.
+
+    Raises:
+        ArchiveError: They cannot be counted.
+    """
+    return count(log) if isinstance(log, LogReader) else None
 
 
 def verify(
@@ -264,10 +296,23 @@ def _path(place: object) -> Path:
     text: object = os.fspath(place) if isinstance(place, os.PathLike) else place
     if not isinstance(text, str) or not text or "\0" in text or not is_unicode(text):
         raise ArchiveError(f"{described(text)} is no path of a file; give one as text, or a Path")
-    path = Path(text).absolute()
-    if path.is_dir():
-        raise ArchiveError(f"{path} is a folder; name a file in it")
-    return path
+    return Path(text).absolute()
+
+
+def _check_target(final: Path, source: object) -> None:
+    """Refuse to replace what a rename would take from somebody.
+
+    Raises:
+        ArchiveError: It is what is saved, a database that somebody has open, or no plain file.
+    """
+    file = source.database.path if isinstance(source, LogReader) else None
+    if file is not None and is_same(final, file):
+        raise ArchiveError(
+            f"{final} is the archive that is saved; name another file for the checkpoint"
+        )
+    reason = obstacle(final)
+    if reason is not None:
+        raise ArchiveError(f"{cut(printable(str(final)), _LONGEST_PATH)} {reason}")
 
 
 def _synchronize(path: Path) -> None:

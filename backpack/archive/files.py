@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from glob import escape
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from backpack.errors import ArchiveError, CorruptError
+from backpack.wording import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_file"]
+__all__ = ["check_file", "is_begun"]
 
 
 def check_file(path: Path, *, must_exist: bool) -> None:
@@ -20,11 +22,21 @@ def check_file(path: Path, *, must_exist: bool) -> None:
     To SQLite an empty file is a new database: an archive that lost all would be begun anew.
 
     Raises:
-        ArchiveError: It has to be there, and is not, or is empty; or it may not be read.
+        ArchiveError: It has to be there, and is not, or is empty; or it may not be read, or is no
+            plain file.
         CorruptError: It was an archive once.
     """
-    _check_permission(path)
-    if must_exist and not path.exists():
+    found = _status(path)
+    if found is not None and not os.access(path, os.R_OK):
+        raise _closed(path)
+    if found is not None and S_ISDIR(found.st_mode):
+        raise ArchiveError(f"{path} is a folder; name a file in it")
+    if found is not None and not S_ISREG(found.st_mode):
+        raise ArchiveError(f"{path} is no plain file, such as an archive is; name another")
+    if not must_exist:
+        # A file whose name has no room for what SQLite has beside it would be left there, empty.
+        _status(path.with_name(f"{path.name}-journal"))
+    if must_exist and found is None:
         raise ArchiveError(f"there is no archive {path}")
     if must_exist and _is_empty(path):
         raise ArchiveError(f"{path} is empty: no archive or checkpoint of Backpack is in it")
@@ -36,18 +48,38 @@ def check_file(path: Path, *, must_exist: bool) -> None:
         )
 
 
-def _check_permission(path: Path) -> None:
-    """Refuse a file that may not be read, of which SQLite says no more than that it cannot.
+def is_begun(path: Path) -> bool:
+    """Whether there is anything in a file, which need not be there.
 
     Raises:
-        ArchiveError: It is there, or its folder is, and it may not be read.
+        ArchiveError: It may not be read, or is no plain file.
+        CorruptError: It was an archive once.
+    """
+    check_file(path, must_exist=False)
+    return path.exists() and not _is_empty(path)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return what the system tells of a file; None if there is none.
+
+    Raises:
+        ArchiveError: It tells nothing; SQLite would say no more than that it cannot open it.
     """
     try:
-        is_closed = path.exists() and not os.access(path, os.R_OK)
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except PermissionError:
-        is_closed = True
-    if is_closed:
-        raise ArchiveError(f"{path} may not be read: see that this user may read it and its folder")
+        raise _closed(path) from None
+    except OSError as error:
+        reason = error.strerror or one_line(str(error))
+        raise ArchiveError(
+            f"there can be no archive {one_line(str(path))}: {reason}; name another file"
+        ) from None
+
+
+def _closed(path: Path) -> ArchiveError:
+    return ArchiveError(f"{path} may not be read: see that this user may read it and its folder")
 
 
 def _is_empty(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from backpack.archive.rows import Form, Row, as_row, check_version, reference_of
 from backpack.archive.tables import VERSIONS
@@ -13,7 +13,7 @@ from backpack.logged import is_left_out
 if TYPE_CHECKING:
     from backpack.archive.reading import LogReader
 
-__all__ = ["before", "bytes_in_use", "is_left_out_if_superseded", "is_superseded", "keys"]
+__all__ = ["before", "bytes_in_use", "count", "is_left_out_if_superseded", "is_superseded", "keys"]
 
 
 def keys(log: LogReader) -> list[str]:
@@ -50,6 +50,17 @@ def before(log: LogReader, key: str, seq: int) -> tuple[int, int] | None:
     row = as_row(found)
     check_version(row)
     return None if row["form"] == Form.REMOVED else (row["seq"], row["size"])
+
+
+def count(log: LogReader) -> int:
+    """Return how many versions there are.
+
+    Raises:
+        ArchiveError: They cannot be counted.
+    """
+    query = select(func.count()).select_from(VERSIONS).where(VERSIONS.c.name == log.name)
+    with log.database.reading() as connection:
+        return connection.scalar(query) or 0
 
 
 def is_superseded(log: LogReader, key: str, seq: int) -> bool:

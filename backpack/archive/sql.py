@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -10,12 +11,14 @@ from sqlalchemy import delete, insert, select, update
 
 from backpack.archive.counts import check_counts
 from backpack.archive.database import Database, Sync, parsed
+from backpack.archive.files import is_begun
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
-from backpack.archive.rows import as_row, pack_row
+from backpack.archive.rows import as_row, check_pack, pack_row
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
 from backpack.errors import ArchiveError, ConfigError, CorruptError, UnknownName
+from backpack.labels import check_name
 from backpack.wording import one_of, shown
 
 if TYPE_CHECKING:
@@ -114,8 +117,10 @@ class SqlArchive:
             entered: What is in it from the first, if anything is: all of it is there, or no log.
 
         Raises:
+            ConfigError: No Backpack can be called so.
             ArchiveError: There is one of that name, or the archive cannot be used.
         """
+        name = check_name(name)
         database = Database(self.parsed, self.sync)
         try:
             database.hold(name)
@@ -152,10 +157,12 @@ class SqlArchive:
             name: What the Backpack is called in the archive.
 
         Raises:
+            ConfigError: No Backpack can be called so.
             StaleWriter: It is open somewhere else.
             ArchiveError: The archive cannot be used.
             CorruptError: Something of it is missing.
         """
+        name = check_name(name)
         database = Database(self.parsed, self.sync)
         try:
             database.hold(name)
@@ -180,10 +187,12 @@ class SqlArchive:
         """Open a log to read it, as it is at this moment; whoever writes it is not disturbed.
 
         Raises:
+            ConfigError: No Backpack can be called so.
             UnknownName: There is none of that name.
             ArchiveError: The archive cannot be used.
             CorruptError: Something of it is missing.
         """
+        name = check_name(name)
         database = Database(self.parsed, self.sync, read_only=True)
         try:
             connection = database.begin_reading()
@@ -204,16 +213,16 @@ class SqlArchive:
 
         Raises:
             ArchiveError: The archive cannot be used.
+            CorruptError: It is damaged.
         """
-        path = self.parsed.database
-        if self.parsed.get_backend_name() == "sqlite" and not Path(str(path)).exists():
+        if not self._is_begun():
             return []
         database = Database(self.parsed, self.sync)
-        try:
-            with database.reading() as connection:
-                return sorted(connection.scalars(select(PACKS.c.name)))
-        finally:
-            database.close()
+        with closing(database), database.reading() as connection:
+            rows = [as_row(each) for each in connection.execute(select(PACKS))]
+        for row in rows:
+            check_pack(row)
+        return sorted(row["name"] for row in rows)
 
     def delete(self, name: str) -> bool:
         """Delete a Backpack with all that is archived of it; the file of an SQLite archive shrinks.
@@ -222,14 +231,22 @@ class SqlArchive:
             name: What the Backpack is called in the archive.
 
         Returns:
-            Whether there was one of that name.
+            Whether there was one of that name; where there is none, nothing is made or changed.
 
         Raises:
+            ConfigError: No Backpack can be called so.
             StaleWriter: It is open somewhere.
             ArchiveError: The archive cannot be written.
         """
+        name = check_name(name)
+        if not self._is_begun():
+            return False
         database = Database(self.parsed, self.sync)
         try:
+            with database.reading() as connection:
+                row = self._row(connection, name)
+                if row is None and not self._has_commits(connection, name):
+                    return False
             database.hold(name)
             with database.telling("cannot be written"):
                 connection = database.begin()
@@ -242,6 +259,12 @@ class SqlArchive:
         finally:
             database.close()
         return is_there
+
+    def _is_begun(self) -> bool:
+        """Whether there is anything in its file; a server is asked by whoever goes on."""
+        if self.parsed.get_backend_name() != "sqlite":
+            return True
+        return is_begun(Path(str(self.parsed.database)))
 
     @staticmethod
     def _has_commits(connection: Connection, name: str) -> bool:

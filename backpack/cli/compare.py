@@ -22,6 +22,7 @@ from backpack.compare.report import as_dict, render
 from backpack.compare.running import in_processes, jobs_by_default
 from backpack.compare.survey import survey
 from backpack.errors import BackpackError, ConfigError
+from backpack.overwriting import obstacle
 from backpack.wording import shown
 
 __all__ = ["compare_command"]
@@ -192,9 +193,11 @@ def _check_output(path: Path | None, option: str, others: Sequence[Path]) -> Non
         raise ConfigError(
             f"{shown(str(path))} does not end in .svg, and that is what is written", field=option
         )
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
-        raise ConfigError(f"{shown(str(path))} {what}; name a file to write", field=option)
+    reason = obstacle(path, plain=False)
+    if reason is None and not path.parent.is_dir():
+        reason = "is in a folder that does not exist; name a file to write"
+    if reason is not None:
+        raise ConfigError(f"{shown(str(path))} {reason}", field=option)
     if path.resolve() in [each.resolve() for each in others]:
         raise ConfigError(f"{shown(str(path))} is named twice; it would be lost", field=option)
 

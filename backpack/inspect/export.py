@@ -24,8 +24,9 @@ from backpack.inspect.index import REMOVED, Index, index_of
 from backpack.inspect.inspected import value_node
 from backpack.inspect.page import asset, one_script
 from backpack.inspect.values import node
+from backpack.overwriting import is_same, obstacle
 from backpack.past import Past
-from backpack.wording import one_line
+from backpack.wording import cut, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -34,6 +35,9 @@ __all__ = ["LIMIT", "Exported", "export", "left_out", "page_of", "parts"]
 
 #: Bytes of values that are written, as they are stored in the file, unless another limit is given.
 LIMIT: Final = 64 * 1024 * 1024
+
+#: A message shows so many characters of a path.
+_LONGEST_PATH: Final = 500
 
 #: A part has values of so many characters at most, unless it has one alone, and so many of what
 #: they differ in: to read one, those before it in its part are made first.
@@ -91,9 +95,9 @@ def export(
         CorruptError: It is damaged.
     """
     final = Path(out).absolute()
-    source = Path(place.removeprefix("sqlite:///"))
-    if final.exists() and source.exists() and final.samefile(source):
+    if is_same(final, Path(place.removeprefix("sqlite:///"))):
         raise ArchiveError(f"{final} is what is to be looked at; name another file for the page")
+    _check_target(final)
     with Past(place, name) as past:
         index = index_of(past)
         # Who is sent the page has no use for the folders of this machine, or the name of a server.
@@ -105,6 +109,8 @@ def export(
     part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
     try:
         part.write_text(text, encoding="utf-8")
+        # Somebody may have opened what is to be replaced.
+        _check_target(final)
         part.replace(final)
     except OSError as error:
         raise ArchiveError(
@@ -117,6 +123,17 @@ def export(
     commits, forms = len(index.commits["seq"]), index.versions["form"]
     values = sum(not form & REMOVED for form in forms) - len(omitted)
     return Exported(past.name, commits, values, len(omitted), len(text.encode()))
+
+
+def _check_target(final: Path) -> None:
+    """Refuse to replace what is no file for a page.
+
+    Raises:
+        ArchiveError: It is a database that somebody has open, or no plain file.
+    """
+    reason = obstacle(final)
+    if reason is not None:
+        raise ArchiveError(f"{cut(printable(str(final)), _LONGEST_PATH)} {reason}")
 
 
 def left_out(index: Index, limit: int) -> AbstractSet[int]:
