@@ -28,7 +28,7 @@ from backpack import (
     UnknownCommit,
     UnknownName,
 )
-from backpack.archive import SqlArchive
+from backpack.archive import SqlArchive, glance
 from backpack.archive.database import Database
 from backpack.audit import audit, overweight
 from backpack.policies import Spill
@@ -309,6 +309,45 @@ def test_what_is_written_is_let_go(url: str, write: str) -> None:
         scribe = backpack._engine.scribe
         assert scribe is not None
         assert scribe.log.done is None
+
+
+def test_the_end_of_a_log_that_was_changed_is_seen(tmp_path: Path) -> None:
+    """Nothing leans on what no column may have; the change is refused, and nothing is changed."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    filled(url, count=20)[0].close()
+    with opened(url) as backpack:
+        before = dict(backpack), backpack.history()
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+            raw.execute(
+                "UPDATE backpack_versions SET depth = 'x' WHERE key = 'a' AND seq = "
+                "(SELECT max(seq) FROM backpack_versions WHERE key = 'a')"
+            )
+        with pytest.raises(
+            CorruptError,
+            match=r"^the last version of 'a' in the archive was never written so: a whole number "
+            r"is wanted, not str$",
+        ):
+            backpack.pack("a", "more")
+        assert before == (dict(backpack), backpack.history())
+
+
+def test_names_and_keys_that_are_none_are_seen(tmp_path: Path) -> None:
+    """Where they are listed, too."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    filled(url, count=20)[0].close()
+    with closing(SqlArchive(url).look("it")) as log:
+        assert ["a", "b", "c"] == glance.keys(log)
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+        raw.execute("UPDATE backpack_versions SET key = x'00' WHERE seq = 3")
+    with closing(SqlArchive(url).look("it")) as log:
+        with pytest.raises(
+            CorruptError, match=r"^the key b'\\x00' in the archive was never written"
+        ):
+            glance.keys(log)
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+        raw.execute("UPDATE backpack_packs SET name = x'6974'")
+    with pytest.raises(CorruptError, match=r"^the name b'it' in the archive was never written so"):
+        SqlArchive(url).names()
 
 
 def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:

@@ -24,7 +24,7 @@ from backpack.archive.rows import (
 )
 from backpack.archive.sweep import Sweeper
 from backpack.archive.tables import COMMITS, PACKS, ROW_BYTES, VERSIONS
-from backpack.errors import ArchiveError, CorruptError, StaleWriter
+from backpack.errors import ArchiveError, StaleWriter
 from backpack.events import log as tell
 from backpack.wording import shown
 
@@ -204,7 +204,7 @@ class Log(LogReader):
                 is_due = self._sweeper.is_due(self._row["commits"] - self._row["retained"])
             if is_due:
                 self._sweep()
-        except (ArchiveError, CorruptError) as error:
+        except Exception as error:
             tell("warning", "archive_not_tidied", name=self.name, error=str(error))
 
     def _sweep(self) -> None:

@@ -13,7 +13,7 @@ from backpack.archive.database import Database, Sync, parsed
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
-from backpack.archive.rows import as_row, pack_row
+from backpack.archive.rows import as_row, name_in, pack_row
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
 from backpack.errors import ArchiveError, ConfigError, CorruptError, UnknownName
 from backpack.wording import one_of, shown
@@ -204,6 +204,7 @@ class SqlArchive:
 
         Raises:
             ArchiveError: The archive cannot be used.
+            CorruptError: One of them was never written so.
         """
         path = self.parsed.database
         if self.parsed.get_backend_name() == "sqlite" and not Path(str(path)).exists():
@@ -211,7 +212,8 @@ class SqlArchive:
         database = Database(self.parsed, self.sync)
         try:
             with database.reading() as connection:
-                return sorted(connection.scalars(select(PACKS.c.name)))
+                names = connection.scalars(select(PACKS.c.name))
+                return sorted(name_in(name, f"the name {name!r:.60}") for name in names)
         finally:
             database.close()
 

@@ -17,7 +17,16 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from backpack.archive.reading import lost
 from backpack.archive.retention import removable
-from backpack.archive.rows import Form, as_row, changed_version, check_version, commit_of
+from backpack.archive.rows import (
+    Form,
+    as_row,
+    changed_version,
+    check_version,
+    commit_of,
+    name_in,
+    number_in,
+    time_in,
+)
 from backpack.archive.tables import COMMITS, VERSIONS
 from backpack.records import SupersededVersion
 
@@ -138,8 +147,9 @@ class Sweeper:
                 .order_by(COMMITS.c.seq)
                 .limit(wanted if retention.max_age is None else None)
             ).all()
-            old = sum(1 for _ in takewhile(lambda row: retention.may_go(row.time, newest), rows))
-            seqs = [row.seq for row in rows[: max(wanted, old)]]
+            times = (time_in(row.time, _named(row.seq)) for row in rows)
+            old = sum(1 for _ in takewhile(lambda time: retention.may_go(time, newest), times))
+            seqs = [_number(row.seq) for row in rows[: max(wanted, old)]]
             if not seqs:
                 break
             versions += self.remove(connection, seqs)
@@ -172,8 +182,11 @@ class Sweeper:
         where = removable(self._log.name, head)
         oldest: float | None = None
         if self._retention.max_age is not None:
-            query = select(COMMITS.c.time).where(where).order_by(COMMITS.c.seq).limit(1)
-            oldest = connection.scalar(query)
+            query = (
+                select(COMMITS.c.seq, COMMITS.c.time).where(where).order_by(COMMITS.c.seq).limit(1)
+            )
+            found = connection.execute(query).first()
+            oldest = None if found is None else time_in(found.time, _named(found.seq))
         if known is None:
             count = connection.scalar(select(func.count()).select_from(COMMITS).where(where)) or 0
             self._standing = _Standing(head, archived, count, oldest)
@@ -212,9 +225,10 @@ class Sweeper:
         else:
             until = self._log.head
             every = select(COMMITS.c.seq).where(COMMITS.c.name == name).order_by(COMMITS.c.seq)
-            kept = [seq for seq in connection.scalars(every) if seq not in gone]
+            kept = [seq for seq in map(_number, connection.scalars(every)) if seq not in gone]
             of_name = select(VERSIONS.c.key).where(VERSIONS.c.name == name)
-            keys = set(connection.scalars(of_name.distinct()))
+            found = connection.scalars(of_name.distinct())
+            keys = {name_in(key, f"the key {key!r:.60}") for key in found}
         connection.execute(_DELETE_COMMITS, [{"of": name, "number": seq} for seq in seqs])
         return sum(self._squash(connection, key, kept, until) for key in sorted(keys))
 
@@ -261,7 +275,10 @@ class Sweeper:
             query = query.where(VERSIONS.c.seq > until).limit(1)
         else:
             query = query.where(VERSIONS.c.seq <= until)
-        links = [_Link(*row) for row in connection.execute(query)]
+        what = f"a version of {key!r:.60}"
+        links = [
+            _Link(*(number_in(each, what) for each in row)) for row in connection.execute(query)
+        ]
         before = 0
         for link in () if behind else links:
             if link.previous != before:
@@ -285,6 +302,14 @@ class Sweeper:
             changes |= {"form": int(Form.ALONE), "ground": link.seq, "depth": 0, "data": data}
         values = changed_version(row, **changes)
         connection.execute(update(VERSIONS).where(*place).values(values))
+
+
+def _named(seq: object) -> str:
+    return f"commit {seq!r:.40}"
+
+
+def _number(seq: object) -> int:
+    return number_in(seq, _named(seq))
 
 
 def _is_any(seqs: Sequence[int], since: int, until: int) -> bool:
