@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from backpack.archive.counts import check_counts
 from backpack.archive.database import Database, Sync, parsed
+from backpack.archive.leftovers import clear_leftovers
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
@@ -239,8 +240,7 @@ class SqlArchive:
                 for table in (VERSIONS, COMMITS, PACKS):
                     connection.execute(delete(table).where(table.c.name == name))
                 database.commit()
-            with database.telling("cannot be made smaller"):
-                database.shrink()
+            clear_leftovers(database, name)
         finally:
             database.close()
         return is_there
