@@ -131,6 +131,30 @@ def test_who_is_stale_writes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) 
         past.check(other)
 
 
+def test_who_was_deleted_writes_nothing_to_one_of_the_same_name(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where that was restored to what it was, at the same commit."""
+    monkeypatch.setattr("backpack.archive.database._LETTING_GO", 0)
+    backpack, past = filled(url, count=8)
+    backpack.save(tmp_path / "checkpoint")
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+    _let_go(scribe.log.database)  # type: ignore[attr-defined]
+    assert SqlArchive(url).delete("it")
+    again = Backpack.restore(tmp_path / "checkpoint", "it", archive=url)
+    log: Any = scribe.log
+    restored: Any = again._engine.scribe.log  # type: ignore[union-attr]
+    differing = {each for each, value in log._row.items() if restored._row[each] != value}
+    assert {"epoch", "mark"} == differing
+    _let_go(restored.database)
+    with pytest.raises(StaleWriter, match="opened by another writer since; nothing was written"):
+        backpack.pack("a", "stale")
+    past.record(again.pack("a", "again"), past.current | {"a": "again"})
+    past.check(again)
+    again.close()
+
+
 def _let_go(database: Database) -> None:
     """Lose the lock of a name, as a writer on a machine that was cut off would."""
     for lock in database._locks.values():

@@ -39,5 +39,5 @@ def clear_leftovers(database: Database, name: str) -> None:
             "archive_not_cleared",
             name=name,
             error=f"somebody reads the archive {database.name}: what was removed is in its "
-            "write-ahead log until it is closed and nobody reads it",
+            "file until a writer closes it with nobody reading it",
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from attrs import field, frozen
 from sqlalchemy import delete, insert, select, update
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["SqlArchive"]
 
 Write = Literal["on-prune", "on-commit"]
+
+#: The first epoch is drawn among so many bits; from there on they are counted, up to 62 bits.
+_EPOCH_BITS: Final = 61
 
 
 def _to_write(value: str) -> str:
@@ -132,7 +136,8 @@ class SqlArchive:
                         f"the archive {database.name} has commits of {shown(name)}, and has lost "
                         "what else is known of it"
                     )
-                row = pack_row(name, code, codec, settings)
+                # No writer of one of that name that was deleted has an epoch near it.
+                row = pack_row(name, code, codec, settings, epoch=secrets.randbits(_EPOCH_BITS))
                 connection.execute(insert(PACKS), row)
                 log = Log(database, row, self.retention)
                 if entered is not None:
