@@ -377,6 +377,41 @@ def test_nothing_of_what_was_deleted_is_in_any_file(tmp_path: Path, told: list[s
 
 
 @pytest.mark.usefixtures("lazy")
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_nothing_of_what_was_erased_is_in_any_file(
+    write: str, tmp_path: Path, told: list[str]
+) -> None:
+    """However SQLite was built, and while the archive is open, with its write-ahead log."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write=write)
+    with closing(leak(archive, "it")) as backpack:
+        secret = backpack.history()[1:]
+        if write == "on-commit":
+            assert ["archive.db", "archive.db-wal"] == found_in(tmp_path, b"hunter2")
+        backpack.erase(*secret)
+        for each in (b"hunter2", b"remarkable-note"):
+            assert [] == found_in(tmp_path, each)
+        backpack.pack("plan", "goes on")
+        assert 2 == len(backpack.history())
+    assert [] == found_in(tmp_path, b"hunter2") == told
+
+
+def test_an_erasure_stands_where_its_file_cannot_be_made_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    """It is logged, not raised: there is nothing to be done again."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    with closing(leak(archive, "it")) as backpack:
+
+        def fail(_: object) -> None:
+            raise sqlite3.OperationalError("unforeseen")
+
+        monkeypatch.setattr("backpack.archive.database.give_back", fail)
+        backpack.erase(backpack.history()[3])
+        assert 1 == len(told)
+        assert [4, 3, 2] == [each.seq for each in backpack.history()]
+
+
+@pytest.mark.usefixtures("lazy")
 def test_who_reads_while_it_is_deleted_is_not_disturbed(tmp_path: Path, told: list[str]) -> None:
     """It is logged that something is left; that is gone when the last has closed the archive."""
     archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")

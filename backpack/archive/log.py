@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from backpack.archive.counts import check_counts, counted
 from backpack.archive.ends import Ends
+from backpack.archive.leftovers import clear_leftovers
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention
 from backpack.archive.rows import (
@@ -336,8 +337,7 @@ class Log(LogReader):
             versions = self._sweeper.remove(connection, seqs)
             self._move(connection, self.head, -len(seqs), 0, -versions)
             self._ends.forget()
-        with self.database.telling("cannot be made smaller"):
-            self.database.shrink()
+        clear_leftovers(self.database, self.name)
 
     def retain(self, seq: int) -> None:
         """Have a commit that was given up retained again: it is the newest.
