@@ -187,6 +187,19 @@ def test_a_name_is_taken_once(url: str) -> None:
         assert 3 == len(again.history())
 
 
+def test_who_closes_it_in_another_thread_lets_go_of_the_name(tmp_path: Path) -> None:
+    """At once, not when its lock is collected."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    backpack, _ = filled(url, count=5)
+    log: Any = backpack._engine.scribe.log  # type: ignore[union-attr]
+    lock = log.database._locks["it"]
+    thread = threading.Thread(target=backpack.close)
+    thread.start()
+    thread.join()
+    assert not lock.is_locked
+    opened(url).close()
+
+
 def test_a_closed_one_can_be_read_not_changed(url: str) -> None:
     """What is in memory is there; what is not says why."""
     backpack, past = filled(url)
