@@ -25,6 +25,7 @@ from backpack import (
     PruneRequest,
     Reference,
     StaleWriter,
+    Unavailable,
     UnknownCommit,
     UnknownName,
 )
@@ -187,6 +188,19 @@ def test_a_name_is_taken_once(url: str) -> None:
         assert 3 == len(again.history())
 
 
+def test_who_closes_it_in_another_thread_lets_go_of_the_name(tmp_path: Path) -> None:
+    """At once, not when its lock is collected."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    backpack, _ = filled(url, count=5)
+    log: Any = backpack._engine.scribe.log  # type: ignore[union-attr]
+    lock = log.database._locks["it"]
+    thread = threading.Thread(target=backpack.close)
+    thread.start()
+    thread.join()
+    assert not lock.is_locked
+    opened(url).close()
+
+
 def test_a_closed_one_can_be_read_not_changed(url: str) -> None:
     """What is in memory is there; what is not says why."""
     backpack, past = filled(url)
@@ -335,7 +349,8 @@ def test_what_is_written_is_let_go(url: str, write: str) -> None:
         assert scribe.log.done is None
 
 
-def test_the_end_of_a_log_that_was_changed_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["seq", "ground", "depth", "born"])
+def test_the_end_of_a_log_that_was_changed_is_seen(column: str, tmp_path: Path) -> None:
     """Nothing leans on what no column may have; the change is refused, and nothing is changed."""
     url = f"sqlite:///{tmp_path}/archive.db"
     filled(url, count=20)[0].close()
@@ -343,13 +358,13 @@ def test_the_end_of_a_log_that_was_changed_is_seen(tmp_path: Path) -> None:
         before = dict(backpack), backpack.history()
         with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
             raw.execute(
-                "UPDATE backpack_versions SET depth = 'x' WHERE key = 'a' AND seq = "
+                f"UPDATE backpack_versions SET {column} = x'00' WHERE key = 'a' AND seq = "  # noqa: S608
                 "(SELECT max(seq) FROM backpack_versions WHERE key = 'a')"
             )
         with pytest.raises(
             CorruptError,
             match=r"^the last version of 'a' in the archive was never written so: a whole number "
-            r"is wanted, not str$",
+            r"is wanted, not bytes$",
         ):
             backpack.pack("a", "more")
         assert before == (dict(backpack), backpack.history())
@@ -389,6 +404,28 @@ def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:
         assert Spill("1 KiB") == again.reference
         assert pages == [again.snapshot(commit)["page"] for commit in commits]
         assert audit(again) == []
+
+
+def test_a_value_that_is_left_out_goes_one_change_later(url: str) -> None:
+    """Nobody is answered with it by then; the last one stays until its commit is erased."""
+
+    def stored() -> dict[int, bool]:
+        with closing(SqlArchive(url).look("it")) as log:
+            return {row["seq"]: row["data"] is not None for row in log.rows()}
+
+    with closing(
+        Backpack(**settings(), archive=SqlArchive(url, write="on-commit"), name="it")
+    ) as it:
+        commits = [it.pack("a", f"{number}" * 2000) for number in range(3)]
+        assert {1: False, 2: True, 3: True} == stored()
+        assert isinstance(it.snapshot(commits[1]).unpack("a"), Unavailable)
+    with opened(url) as it:
+        assert isinstance(it.snapshot(commits[1]).unpack("a"), Unavailable)
+        it.pack("a", "small")
+        it.pack("a", "smaller")
+        assert {1: False, 2: True, 3: False, 4: True, 5: True} == stored()
+        it.erase(commits[1])
+        assert {1: False, 3: False, 4: True, 5: True} == stored()
 
 
 def test_what_is_spilled_needs_an_archive() -> None:

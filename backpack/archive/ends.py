@@ -9,7 +9,7 @@ from attrs import frozen
 from sqlalchemy import select
 
 from backpack.archive.reading import SPAN
-from backpack.archive.rows import Form, Row, number_in, version_row
+from backpack.archive.rows import Form, Row, number_in, place_in, version_row
 from backpack.archive.tables import VERSIONS
 from backpack.records import SupersededVersion
 
@@ -122,5 +122,8 @@ class Ends:
             .order_by(VERSIONS.c.seq.desc())
             .limit(1)
         ).first()
+        if row is None:
+            return _End(0, 0, 0, 0)
         what = f"the last version of {key!r:.60}"
-        return _End(0, 0, 0, 0) if row is None else _End(*(number_in(each, what) for each in row))
+        seq, ground, depth = (number_in(each, what) for each in row[:3])
+        return _End(seq, ground, depth, place_in(row.born, what))

@@ -37,6 +37,7 @@ __all__ = [
     "name_in",
     "number_in",
     "pack_row",
+    "place_in",
     "reference_of",
     "time_in",
     "version_row",
@@ -173,7 +174,7 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
 
 
 def number_in(value: object, what: str) -> int:
-    """Return the whole number of a column that is read alone.
+    """Return the whole number from 0 on of a column that is read alone.
 
     Args:
         value: What is in it.
@@ -183,6 +184,19 @@ def number_in(value: object, what: str) -> int:
         CorruptError: It is none.
     """
     return _checked(_whole, value, what)
+
+
+def place_in(value: object, what: str) -> int:
+    """Return the place among keys of a column that is read alone; it may be below 0.
+
+    Args:
+        value: What is in it.
+        what: What it is of, for the message.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    return _checked(_integer, value, what)
 
 
 def time_in(value: object, what: str) -> float:
@@ -347,8 +361,13 @@ def _time(value: object) -> float:
 
 
 def _whole(value: object) -> int:
+    number = _integer(value)
+    if not 0 <= number < _LARGEST:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
+def _integer(value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"a whole number is wanted, not {type(value).__name__}")
-    if not 0 <= value < _LARGEST:
-        raise ValueError(f"{value} is out of range")
     return value
