@@ -7,27 +7,43 @@ and no two changes overtake each other.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from backpack.awaited import AsyncSnapshot, Changes
 from backpack.container import Backpack
-from backpack.labels import check_key
+from backpack.errors import BackpackError
+from backpack.events import log
+from backpack.labels import check_key, check_labels
+from backpack.nodes import labelled
+from backpack.transaction import pack_edited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
     from os import PathLike
 
+    from backpack.history import Current
     from backpack.protocols import Archive
     from backpack.recording import Recorder
-    from backpack.records import Commit, Diff, Usage
-    from backpack.snapshot import Snapshot
+    from backpack.records import Commit, Diff, Event, Usage
 
 __all__ = ["AsyncBackpack", "AsyncSnapshot", "Changes"]
 
 T = TypeVar("T")
+
+
+class _Closable(Protocol):
+    """What has to be closed."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+C = TypeVar("C", bound=_Closable)
 
 
 class AsyncBackpack:
@@ -57,7 +73,23 @@ class AsyncBackpack:
 
     def __init__(self, backpack: Backpack) -> None:
         self.sync = backpack
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="backpack")
+        self._thread = _new_thread()
+
+    @classmethod
+    async def from_preset(cls, preset: str = "default", /, **settings: Any) -> Self:
+        """Make a Backpack from a preset: ``default``, ``short-lived``, ``long-running``, ...
+
+        It takes what :meth:`Backpack.from_preset <backpack.container.Backpack.from_preset>` takes.
+        """
+        return await cls._made(lambda: Backpack.from_preset(preset, **settings))
+
+    @classmethod
+    async def from_file(cls, path: str | PathLike[str], /, **settings: Any) -> Self:
+        """Make a Backpack from a YAML file.
+
+        It takes what :meth:`Backpack.from_file <backpack.container.Backpack.from_file>` takes.
+        """
+        return await cls._made(lambda: Backpack.from_file(path, **settings))
 
     @classmethod
     async def open(cls, archive: str | Archive, name: str, /, **settings: Any) -> Self:
@@ -68,22 +100,19 @@ class AsyncBackpack:
         return await cls._made(lambda: Backpack.open(archive, name, **settings))
 
     @classmethod
-    async def restore(cls, path: str | PathLike[str], /, **settings: Any) -> Self:
+    async def restore(cls, path: str | PathLike[str], /, *name: str, **settings: Any) -> Self:
         """Make a Backpack again from a file.
 
         It takes what :meth:`Backpack.restore <backpack.container.Backpack.restore>` takes.
         """
-        return await cls._made(lambda: Backpack.restore(path, **settings))
+        return await cls._made(lambda: Backpack.restore(path, *name, **settings))
 
     @classmethod
     async def _made(cls, make: Callable[[], Backpack]) -> Self:
-        making = asyncio.ensure_future(asyncio.to_thread(make))
-        try:
-            return cls(await asyncio.shield(making))
-        except asyncio.CancelledError:
-            # Whoever asked for it is gone; its name must not stay taken.
-            making.add_done_callback(_closed)
-            raise
+        thread = _new_thread()
+        made = cls(await _handed_over(make, thread))
+        made._thread = thread
+        return made
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,13 +126,28 @@ class AsyncBackpack:
         closing = self._thread.submit(copy_context().run, self.sync.close)
         await asyncio.shield(asyncio.wrap_future(closing))
 
-    async def save(self, path: str | PathLike[str], /, *, archived: bool = False) -> None:
-        """Write the whole Backpack to one file."""
-        await self._run(lambda: self.sync.save(path, archived=archived))
+    async def save(
+        self,
+        path: str | PathLike[str],
+        /,
+        *,
+        archived: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Write the whole Backpack to one file; progress is told in its thread."""
+        await self._run(lambda: self.sync.save(path, archived=archived, progress=progress))
 
     async def record(self, path: str | PathLike[str], /, **options: Any) -> Recorder:
         """Write a trace of what is done from here on; what is returned ends it."""
-        return await self._run(lambda: self.sync.record(path, **options))
+        return await _handed_over(lambda: self.sync.record(path, **options), self._thread)
+
+    def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
+        """Call ``callback`` with every event from here on; return what ends that.
+
+        It is called in the thread of the Backpack, with the context variables of who made the
+        change: ``loop.call_soon_threadsafe`` takes it from there to a loop.
+        """
+        return self.sync.subscribe(callback)
 
     # --- the current state ---------------------------------------------------------------
 
@@ -119,6 +163,37 @@ class AsyncBackpack:
     async def remove(self, key: str, **labels: Any) -> Commit:
         """Remove ``key`` and make a commit."""
         return await self._run(lambda: self.sync.remove(key, **labels))
+
+    async def get(self, key: str, default: Any = None) -> Any:
+        """Return a new copy of the current value, or ``default`` if there is none."""
+        return await self._run(lambda: self.sync.get(key, default))
+
+    async def pop(self, key: str, *default: Any) -> Any:
+        """Remove ``key`` and return its value, or the default if it does not exist."""
+        return await self._run(lambda: self.sync.pop(key, *default))
+
+    async def popitem(self) -> tuple[str, Any]:
+        """Remove the key that was added last, and return it with its value."""
+        return await self._run(self.sync.popitem)
+
+    async def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a copy of the value; pack ``default`` first if there is none."""
+        taken = self._taken(key, default)
+        return await self._run(lambda: self.sync.setdefault(key, taken()))
+
+    async def update(self, /, *args: Any, **kwargs: Any) -> None:
+        """Pack every key of a mapping, pairs or keyword arguments, in one commit."""
+        async with self.transaction() as changes:
+            for key, value in dict(*args, **kwargs).items():
+                changes[key] = value
+
+    async def clear(self) -> None:
+        """Remove every key, in one commit."""
+        await self._run(self.sync.clear)
+
+    async def keys(self) -> list[str]:
+        """Return the keys, in the order in which they were added."""
+        return await self._run(lambda: list(self.sync))
 
     async def to_dict(self) -> dict[str, Any]:
         """Return a copy of the whole current state, as of one moment."""
@@ -140,14 +215,53 @@ class AsyncBackpack:
         if labels.get("by") is None and node is not None:
             labels["by"] = node
         yield changes
-        if changes.staged:
-            changes.commit = await self._run(lambda: self._apply(changes.staged, labels))
+        if changes.staged or changes.erased:
+            changes.commit = await self._run(lambda: self._apply(changes, labels))
 
-    def _apply(
-        self, staged: Mapping[str, Callable[[], object] | None], labels: Mapping[str, Any]
-    ) -> Commit | None:
+    @asynccontextmanager
+    async def edit(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        tags: Iterable[str] = (),
+        note: str | None = None,
+    ) -> AsyncIterator[Any]:
+        """Change a value in place: packs what the block has made of it, when the block ends.
+
+        A block that changes nothing makes no commit, nor does one that raises. Nobody waits while
+        the block runs: where the key was packed or removed meanwhile, that is a
+        :class:`~backpack.errors.ConflictError`, and the edit is not packed.
+
+        >>> async def main():
+        ...     async with AsyncBackpack(Backpack()) as bp:
+        ...         await bp.pack("messages", ["hello"])
+        ...         async with bp.edit("messages", by="user") as messages:
+        ...             messages.append("any flights?")
+        ...         return await bp.unpack("messages")
+        >>> asyncio.run(main())
+        ['hello', 'any flights?']
+        """
+        engine = self.sync._engine
+        labels = labelled(engine.nodes, check_labels(by, tags, note))
+
+        def begin() -> tuple[Any, Current]:
+            with engine.lock:
+                return engine.unpack(key), engine.history.current[key]
+
+        def end() -> None:
+            with engine.lock:
+                pack_edited(engine, key, before, taken(), labels)
+
+        value, before = await self._run(begin)
+        yield value
+        taken = self._taken(key, value)
+        await self._run(end)
+
+    def _apply(self, changes: Changes, labels: Mapping[str, Any]) -> Commit | None:
         with self.sync.transaction(**labels) as transaction:
-            for key, taken in staged.items():
+            transaction.erase(*changes.erased)
+            for key, taken in changes.staged.items():
                 if taken is None:
                     transaction.remove(key)
                 else:
@@ -196,7 +310,16 @@ class AsyncBackpack:
         self, at: Commit | str | None = None, *, keys: Iterable[str] | None = None
     ) -> AsyncBackpack:
         """Make an independent Backpack that starts from the state as of a commit."""
-        return AsyncBackpack(await self._run(lambda: self.sync.fork(at, keys=keys)))
+        fork = await _handed_over(lambda: self.sync.fork(at, keys=keys), self._thread)
+        return AsyncBackpack(fork)
+
+    async def erase(self, *commits: Commit | str) -> None:
+        """Remove commits for good: from the history, and from the archive."""
+        await self._run(lambda: self.sync.erase(*commits))
+
+    async def resize(self, max_history_size: int | str, /) -> None:
+        """Give the history another budget: commits are pruned until it fits a smaller one."""
+        await self._run(lambda: self.sync.resize(max_history_size))
 
     async def memory_usage(self, *, by_key: bool = False) -> Usage:
         """Return what the state and the history take, in bytes and in numbers."""
@@ -206,6 +329,11 @@ class AsyncBackpack:
     def code(self) -> str:
         """What the ids of all its commits end with (``k3fq7x``)."""
         return self.sync.code
+
+    @property
+    def max_history_size(self) -> int:
+        """The budget of the history, in bytes."""
+        return self.sync.max_history_size
 
     def __repr__(self) -> str:
         return f"<AsyncBackpack {self.sync.code}>"
@@ -225,69 +353,26 @@ class AsyncBackpack:
         return await asyncio.wrap_future(self._thread.submit(copy_context().run, work))
 
 
-class AsyncSnapshot:
-    """The read-only state as of one commit; reading it is awaited.
-
-    Args:
-        snapshot: The snapshot.
-        run: Does something in the thread of its Backpack.
-    """
-
-    def __init__(self, snapshot: Snapshot, run: Callable[[Callable[[], Any]], Any]) -> None:
-        self._snapshot = snapshot
-        self._run = run
-
-    @property
-    def commit(self) -> Commit:
-        """The commit it shows, as it was recorded when the snapshot was opened."""
-        return self._snapshot.commit
-
-    async def unpack(self, key: str, *default: Any) -> Any:
-        """Return a new copy of the value, or an ``Unavailable`` where history left it out."""
-        return await self._run(lambda: self._snapshot.unpack(key, *default))
-
-    async def keys(self) -> list[str]:
-        """Return the keys that existed at this commit."""
-        return await self._run(lambda: list(self._snapshot))  # type: ignore[no-any-return]
-
-    async def to_dict(self) -> dict[str, Any]:
-        """Return a copy of the whole state, ``Unavailable`` where history left a value out."""
-        return await self._run(self._snapshot.to_dict)  # type: ignore[no-any-return]
-
-    async def archived(self) -> bool:
-        """Return whether its commit is in the archive, from where it is read now."""
-        return await self._run(lambda: self._snapshot.archived)  # type: ignore[no-any-return]
-
-    def __repr__(self) -> str:
-        return f"<AsyncSnapshot {self.commit.id}>"
+def _new_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="backpack")
 
 
-class Changes:
-    """What an asynchronous transaction will change: values are set, keys deleted.
-
-    Args:
-        take: Takes a value as it is, and returns what gives a copy of it.
-
-    Attributes:
-        staged: What gives the value of each key; None where that is removed.
-        commit: The commit that was made; None until the block has ended.
-    """
-
-    def __init__(self, take: Callable[[str, object], Callable[[], object]]) -> None:
-        self.staged: dict[str, Callable[[], object] | None] = {}
-        self.commit: Commit | None = None
-        self._take = take
-
-    def __setitem__(self, key: str, value: object) -> None:
-        """Set ``key`` to ``value``, as it is at this moment."""
-        self.staged[key] = self._take(key, value)
-
-    def __delitem__(self, key: str) -> None:
-        """Remove ``key``; that it is not there is told when the block ends."""
-        self.staged[check_key(key)] = None
+async def _handed_over(make: Callable[[], C], thread: ThreadPoolExecutor) -> C:
+    """Return what is made in a thread; whoever is cancelled leaves nothing open."""
+    making = thread.submit(copy_context().run, make)
+    try:
+        return await asyncio.wrap_future(making)
+    except asyncio.CancelledError:
+        # Whoever asked for it is gone; its name must not stay taken. Closing it may take a while.
+        thread.submit(_close, making)
+        raise
 
 
-def _closed(made: asyncio.Future[Backpack]) -> None:
-    """Close a Backpack that nobody waits for any more."""
-    if not made.cancelled() and made.exception() is None:
-        made.result().close()
+def _close(making: Future[C]) -> None:
+    """Close what nobody waits for any more, if it was made."""
+    if making.cancelled() or making.exception() is not None:
+        return
+    try:
+        making.result().close()
+    except BackpackError as error:
+        log("warning", "not_closed", error=str(error))

@@ -344,8 +344,8 @@ class Past:
             return logged  # type: ignore[no-any-return]
         if 0 < seq <= self.head:
             raise CommitPruned(
-                f"commit {seq}-{self.code} was pruned, and is not in {self.place}; 'backpack log' "
-                "lists those that are"
+                f"commit {seq}-{self.code} was pruned, or erased, and is not in {self.place}; "
+                "'backpack log' lists those that are"
             )
         newest = f"the newest is {self.head}-{self.code}" if self.head else "there are none"
         raise UnknownCommit(f"there is no commit {seq}-{self.code}; {newest}")

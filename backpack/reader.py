@@ -221,10 +221,10 @@ class Reader:
         if self.log is not None and seq <= self.log.head:
             return CommitPruned(
                 f"commit {seq}-{self.code} was pruned, and removed from the archive since: it was "
-                "over the limits of what that keeps (max_age, max_commits, max_size)"
+                "erased, or over the limits of what that keeps (max_age, max_commits, max_size)"
             )
         return CommitPruned(
-            f"commit {seq}-{self.code} was pruned to keep the history in its budget; "
+            f"commit {seq}-{self.code} was pruned to keep the history in its budget, or erased; "
             f"{len(seqs):,} commits are retained, from {seqs[0]}-{self.code} to {made}-{self.code}"
         )
 

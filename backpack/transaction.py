@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backpack.labels import Labels
     from backpack.records import Commit
 
-__all__ = ["Transaction", "edit", "transact"]
+__all__ = ["Transaction", "edit", "pack_edited", "transact"]
 
 _MISSING: Final = object()
 
@@ -227,12 +227,28 @@ def edit(engine: Engine, key: str, labels: Labels) -> Iterator[Any]:
         value = engine.unpack(key)
         before = engine.history.current[key]
         yield value
-        staged = engine.stage(key, value)
-        engine.history.settle()
-        if engine.history.current.get(key) is not before:
-            raise ConflictError(
-                f"{key!r:.60} was packed or removed while it was being edited; the edit was "
-                "not packed: read the value again and repeat it"
-            )
-        if staged.encoded != before.encoded:
-            engine.commit({key: staged}, labels)
+        pack_edited(engine, key, before, value, labels)
+
+
+def pack_edited(engine: Engine, key: str, before: Current, value: object, labels: Labels) -> None:
+    """Pack what became of a value, if it is another and nobody has packed the key meanwhile.
+
+    Args:
+        engine: The engine; its lock is held.
+        key: The key.
+        before: What was under the key.
+        value: What became of it.
+        labels: Those of the commit.
+
+    Raises:
+        ConflictError: The key was packed or removed since.
+    """
+    staged = engine.stage(key, value)
+    engine.history.settle()
+    if engine.history.current.get(key) is not before:
+        raise ConflictError(
+            f"{key!r:.60} was packed or removed while it was being edited; the edit was "
+            "not packed: read the value again and repeat it"
+        )
+    if staged.encoded != before.encoded:
+        engine.commit({key: staged}, labels)

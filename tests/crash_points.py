@@ -420,6 +420,7 @@ _IN_FILES: Final = {
     ),
     "<lock again>": "connect",
     "<let go>": "disconnect, unlock",
+    "<clear>": ", shrink, PRAGMA busy_timeout, PRAGMA wal_checkpoint, PRAGMA busy_timeout",
 }
 #: The same, on PostgreSQL.
 _ON_SERVER: Final = {
@@ -427,6 +428,7 @@ _ON_SERVER: Final = {
     "<make>": "connect, BEGIN, lock, <tables>",
     "<lock again>": "connect, lock",
     "<let go>": "disconnect",
+    "<clear>": "",
 }
 
 
@@ -563,8 +565,8 @@ OPERATIONS: Final = {
         opened_with_room,
         erase,
         "BEGIN, INSERT commits, INSERT versions, UPDATE packs head, UPDATE commits retained, "
-        "DELETE commits, UPDATE versions, DELETE versions, UPDATE packs head, <make it durable>, "
-        "shrink",
+        "DELETE commits, UPDATE versions, DELETE versions, UPDATE packs head, <make it durable>"
+        "<clear>",
     ),
     "erase: it is taken back": Operation(
         erase_in_doubt,

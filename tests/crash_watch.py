@@ -68,7 +68,7 @@ def _statement(text: str) -> str:
     if verb in ("BEGIN", "COMMIT"):
         return verb
     if verb == "PRAGMA":
-        return words.split("=")[0] if "=" in words else ""
+        return words.split("=")[0].split("(")[0] if "=" in words or "(" in words else ""
     if verb == "SELECT":
         return "lock" if "advisory" in words else ""
     found = _TABLE.search(words)

@@ -26,7 +26,7 @@ LAYERS = [
     {"archive", "scribe"},
     {"engine", "forgetting", "transaction"},
     {"container"},
-    {"aio", "audit", "audit_entries", "registry", "document", "strategies", "configs"},
+    {"aio", "audit", "audit_entries", "awaited", "registry", "document", "strategies", "configs"},
     {"config", "saving", "synthetic", "operations", "trace", "trace_file", "json_form"},
     {"opening", "past", "replay", "verify", "report", "recording", "converting"},
     {"compare", "inspect", "integrations", "looking"},

@@ -25,10 +25,11 @@ from backpack import (
     PruneRequest,
     Reference,
     StaleWriter,
+    Unavailable,
     UnknownCommit,
     UnknownName,
 )
-from backpack.archive import SqlArchive
+from backpack.archive import SqlArchive, glance
 from backpack.archive.database import Database
 from backpack.audit import audit, overweight
 from backpack.policies import Spill
@@ -131,6 +132,30 @@ def test_who_is_stale_writes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) 
         past.check(other)
 
 
+def test_who_was_deleted_writes_nothing_to_one_of_the_same_name(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where that was restored to what it was, at the same commit."""
+    monkeypatch.setattr("backpack.archive.database._LETTING_GO", 0)
+    backpack, past = filled(url, count=8)
+    backpack.save(tmp_path / "checkpoint")
+    scribe = backpack._engine.scribe
+    assert scribe is not None
+    _let_go(scribe.log.database)  # type: ignore[attr-defined]
+    assert SqlArchive(url).delete("it")
+    again = Backpack.restore(tmp_path / "checkpoint", "it", archive=url)
+    log: Any = scribe.log
+    restored: Any = again._engine.scribe.log  # type: ignore[union-attr]
+    differing = {each for each, value in log._row.items() if restored._row[each] != value}
+    assert {"epoch", "mark"} == differing
+    _let_go(restored.database)
+    with pytest.raises(StaleWriter, match="opened by another writer since; nothing was written"):
+        backpack.pack("a", "stale")
+    past.record(again.pack("a", "again"), past.current | {"a": "again"})
+    past.check(again)
+    again.close()
+
+
 def _let_go(database: Database) -> None:
     """Lose the lock of a name, as a writer on a machine that was cut off would."""
     for lock in database._locks.values():
@@ -161,6 +186,19 @@ def test_a_name_is_taken_once(url: str) -> None:
         Backpack(archive=SqlArchive(url), name="it")
     with opened(url) as again:
         assert 3 == len(again.history())
+
+
+def test_who_closes_it_in_another_thread_lets_go_of_the_name(tmp_path: Path) -> None:
+    """At once, not when its lock is collected."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    backpack, _ = filled(url, count=5)
+    log: Any = backpack._engine.scribe.log  # type: ignore[union-attr]
+    lock = log.database._locks["it"]
+    thread = threading.Thread(target=backpack.close)
+    thread.start()
+    thread.join()
+    assert not lock.is_locked
+    opened(url).close()
 
 
 def test_a_closed_one_can_be_read_not_changed(url: str) -> None:
@@ -311,6 +349,46 @@ def test_what_is_written_is_let_go(url: str, write: str) -> None:
         assert scribe.log.done is None
 
 
+@pytest.mark.parametrize("column", ["seq", "ground", "depth", "born"])
+def test_the_end_of_a_log_that_was_changed_is_seen(column: str, tmp_path: Path) -> None:
+    """Nothing leans on what no column may have; the change is refused, and nothing is changed."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    filled(url, count=20)[0].close()
+    with opened(url) as backpack:
+        before = dict(backpack), backpack.history()
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+            raw.execute(
+                f"UPDATE backpack_versions SET {column} = x'00' WHERE key = 'a' AND seq = "  # noqa: S608
+                "(SELECT max(seq) FROM backpack_versions WHERE key = 'a')"
+            )
+        with pytest.raises(
+            CorruptError,
+            match=r"^the last version of 'a' in the archive was never written so: a whole number "
+            r"is wanted, not bytes$",
+        ):
+            backpack.pack("a", "more")
+        assert before == (dict(backpack), backpack.history())
+
+
+def test_names_and_keys_that_are_none_are_seen(tmp_path: Path) -> None:
+    """Where they are listed, too."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    filled(url, count=20)[0].close()
+    with closing(SqlArchive(url).look("it")) as log:
+        assert ["a", "b", "c"] == glance.keys(log)
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+        raw.execute("UPDATE backpack_versions SET key = x'00' WHERE seq = 3")
+    with closing(SqlArchive(url).look("it")) as log:
+        with pytest.raises(
+            CorruptError, match=r"^the key b'\\x00' in the archive was never written"
+        ):
+            glance.keys(log)
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+        raw.execute("UPDATE backpack_packs SET name = x'6974'")
+    with pytest.raises(CorruptError, match=r"^the name b'it' in the archive was never written so"):
+        SqlArchive(url).names()
+
+
 def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:
     """History holds a reference, and an old snapshot of a retained commit the whole value."""
     backpack, _ = filled(url, write="on-prune", count=0, reference=Spill("1 KiB"))
@@ -326,6 +404,28 @@ def test_a_spilled_value_is_read_from_the_archive(url: str) -> None:
         assert Spill("1 KiB") == again.reference
         assert pages == [again.snapshot(commit)["page"] for commit in commits]
         assert audit(again) == []
+
+
+def test_a_value_that_is_left_out_goes_one_change_later(url: str) -> None:
+    """Nobody is answered with it by then; the last one stays until its commit is erased."""
+
+    def stored() -> dict[int, bool]:
+        with closing(SqlArchive(url).look("it")) as log:
+            return {row["seq"]: row["data"] is not None for row in log.rows()}
+
+    with closing(
+        Backpack(**settings(), archive=SqlArchive(url, write="on-commit"), name="it")
+    ) as it:
+        commits = [it.pack("a", f"{number}" * 2000) for number in range(3)]
+        assert {1: False, 2: True, 3: True} == stored()
+        assert isinstance(it.snapshot(commits[1]).unpack("a"), Unavailable)
+    with opened(url) as it:
+        assert isinstance(it.snapshot(commits[1]).unpack("a"), Unavailable)
+        it.pack("a", "small")
+        it.pack("a", "smaller")
+        assert {1: False, 2: True, 3: False, 4: True, 5: True} == stored()
+        it.erase(commits[1])
+        assert {1: False, 3: False, 4: True, 5: True} == stored()
 
 
 def test_what_is_spilled_needs_an_archive() -> None:

@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from archives import Past, settings
 from faults import (
@@ -32,7 +33,8 @@ from faults import (
 )
 from sqlalchemy.exc import OperationalError
 
-from backpack import ArchiveError, Backpack
+from backpack import ArchiveError, Backpack, CorruptError
+from backpack.archive import trouble
 from backpack.archive.checkpoint import look_into
 from backpack.archive.database import Database
 from backpack.audit import audit
@@ -139,6 +141,53 @@ def test_a_checkpoint_that_cannot_be_begun_is_told(
     with pytest.raises(ArchiveError, match="checkpoint cannot be .*; nothing was changed"):
         backpack.save(tmp_path / "checkpoint")
     assert [] == list(tmp_path.iterdir())
+
+
+SERVER = "See that the server runs, and can be reached, and do it again"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            sqlite3.OperationalError("no such table: it"),
+            ArchiveError,
+            "the archive it.db cannot be read: no such table: it; nothing was changed",
+        ),
+        (
+            OperationalError("", {}, sqlite3.ProgrammingError("Recursive use")),
+            ArchiveError,
+            "the archive it.db cannot be read: Recursive use; nothing was changed",
+        ),
+        (
+            sqlite3.OperationalError("Could not decode to UTF-8 column 'note'"),
+            CorruptError,
+            "the archive it.db is damaged, or is none: Could not decode to UTF-8 column 'note'",
+        ),
+        (
+            psycopg.OperationalError("it is closed"),
+            ArchiveError,
+            f"the archive it.db cannot be read: it is closed; nothing was changed. {SERVER}",
+        ),
+    ],
+)
+def test_an_error_without_a_code_is_told_for_what_it_is(
+    error: Any, kind: type[Exception], message: str
+) -> None:
+    """A server is spoken of only where there is one."""
+    told = trouble.told(error, "it.db", "cannot be read", 10)
+    assert (kind, message) == (type(told), str(told))
+
+
+def test_a_text_that_is_no_unicode_is_damage(tmp_path: Path) -> None:
+    """Of which SQLite knows nothing, and Python tells without a code."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    with Backpack.open(url, "it") as backpack:
+        backpack.pack("a", 1, note="a note")
+    with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+        raw.execute("UPDATE backpack_commits SET note = CAST(x'ff' AS TEXT)")
+    with pytest.raises(CorruptError, match="is damaged, or is none: Could not decode to UTF-8"):
+        Backpack.open(url, "it")
 
 
 def test_an_archive_that_went_back_is_not_gone_on_with(tmp_path: Path) -> None:

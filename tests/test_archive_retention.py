@@ -17,6 +17,7 @@ from backpack import ArchiveError, Backpack, CommitPruned, ConfigError, CorruptE
 from backpack.archive import SqlArchive
 from backpack.archive.checkpoint import verify
 from backpack.archive.database import Database
+from backpack.archive.removal import Removal
 
 
 def used(
@@ -300,6 +301,110 @@ def test_damage_is_told_and_removes_nothing(tmp_path: Path, told: list[str]) -> 
     with pytest.raises(CorruptError, match="commit 3 in the archive is not as it was written"):
         backpack.history()
     past.check_at(backpack, 151)
+    backpack.close()
+
+
+COMMIT = "commit 1 in the archive was never written so: "
+VERSION = "a version of 'a' in the archive was never written so: "
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            "UPDATE backpack_commits SET time = 'soon' WHERE seq = 1",
+            f"{COMMIT}a time is wanted, not str",
+        ),
+        (
+            "UPDATE backpack_commits SET time = x'00' WHERE seq = 1",
+            f"{COMMIT}a time is wanted, not bytes",
+        ),
+        (
+            "UPDATE backpack_commits SET time = -9e999 WHERE seq = 3",
+            "commit 3 in the archive was never written so: -inf is no time of a commit",
+        ),
+        (
+            "UPDATE backpack_commits SET seq = 2.5 WHERE seq = 2",
+            "commit 2.5 in the archive was never written so: a whole number is wanted, not float",
+        ),
+        (
+            "UPDATE backpack_versions SET seq = 0.5 WHERE seq = 1",
+            f"{VERSION}a whole number is wanted, not float",
+        ),
+        (
+            "UPDATE backpack_versions SET previous = x'00' WHERE seq = 1",
+            f"{VERSION}a whole number is wanted, not bytes",
+        ),
+        (
+            "UPDATE backpack_versions SET form = 'none' WHERE seq = 1",
+            f"{VERSION}a whole number is wanted, not str",
+        ),
+    ],
+)
+def test_what_no_column_may_have_is_told_and_the_change_stands(
+    damage: str, message: str, tmp_path: Path, told: list[str]
+) -> None:
+    """The change is acknowledged, nothing is removed, and it can be closed."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    archive = SqlArchive(url, write="on-commit", max_age="100 s")
+    now = 0.0
+    with Backpack.open(archive, "it", **settings(), clock=lambda: now) as backpack:
+        for _ in range(200):
+            backpack.pack("a", "")
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+            assert raw.execute(damage).rowcount
+        now = 200.0
+        done = backpack.pack("b", "acknowledged")
+        assert told == [message]
+        assert backpack.head == done
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as raw:
+            assert 201 == raw.execute("SELECT count(*) FROM backpack_commits").fetchone()[0]
+    assert {*told} == {message}
+
+
+def test_a_key_that_is_none_is_told_where_all_are_looked_through(
+    tmp_path: Path, told: list[str]
+) -> None:
+    """As they are where some before were removed."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    archive = SqlArchive(url, write="on-commit", max_commits=30)
+    with Backpack.open(archive, "it", **settings()) as backpack:
+        kept = None
+        for number in range(200):
+            commit = backpack.pack("a", number, tags=["kept"] if number == 3 else [])
+            kept = commit if number == 3 else kept
+        assert told == []
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as raw, raw:
+            raw.execute(
+                "INSERT INTO backpack_versions SELECT name, x'00', seq, form, previous, ground, "
+                "depth, born, size, reference, data, mark FROM backpack_versions WHERE seq = 4"
+            )
+        assert kept is not None
+        backpack.untag(kept, "kept")
+        for number in range(9):
+            backpack.pack("b", number)
+    message = r"the key b'\x00' in the archive was never written so: a text is wanted, not bytes"
+    assert {*told} == {message}
+
+
+@pytest.mark.parametrize("error", [TypeError("unforeseen"), MemoryError("unforeseen")])
+def test_no_failure_of_a_sweep_reaches_who_was_acknowledged(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    """It is logged, and tried again after the next change."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    backpack, past = used(url, 150)
+    log: Any = backpack._engine.scribe.log  # type: ignore[union-attr]
+    log._sweeper._retention = SqlArchive(url, max_commits=9).retention
+    with monkeypatch.context() as patch:
+        patch.setattr(Removal, "carry_out", failing_on(1, error)(Removal.carry_out))
+        past.record(backpack.pack("a", "made"), past.current | {"a": "made"})
+    assert told == ["unforeseen"]
+    past.check(backpack)
+    past.record(backpack.pack("a", "more"), past.current | {"a": "more"})
+    past.notice(backpack)
+    assert len(archived(backpack, past)) <= 9
+    past.check(backpack)
     backpack.close()
 
 

@@ -199,7 +199,7 @@ def test_commits_that_are_archived_are_told_so(run: Run, tmp_path: Path) -> None
         min(seq for seq in ids(out) if seq > gone)
         == ids(run("log", f"sqlite:///{tmp_path}/a.db", "--oneline", "--since", gone)[1])[-1]
     )
-    assert "was pruned, and is not in" in run("show", tmp_path / "a.db", gone)[2]
+    assert "was pruned, or erased, and is not in" in run("show", tmp_path / "a.db", gone)[2]
 
 
 # --- show --------------------------------------------------------------------------------------

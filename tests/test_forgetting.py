@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -16,6 +17,8 @@ import pytest
 from archives import Past, settings, some_value
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from backpack import (
     Archived,
@@ -241,6 +244,24 @@ def test_what_may_not_be_erased_is_named() -> None:
     assert backpack.history() == [third, second]
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_whoever_looks_for_what_was_erased_is_told_so(archived: bool, tmp_path: Path) -> None:
+    """That it may have been is said, where nothing tells that it was."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    with closing(Backpack(archive=archive) if archived else Backpack()) as backpack:
+        first, second, third = (backpack.pack("n", number) for number in range(3))
+        backpack.erase(first)
+        with pytest.raises(CommitPruned) as refused:
+            backpack.snapshot(first)
+        assert str(refused.value) == f"commit {first.id} was pruned" + (
+            ", and removed from the archive since: it was erased, or over the limits of what that "
+            "keeps (max_age, max_commits, max_size)"
+            if archived
+            else " to keep the history in its budget, or erased; 2 commits are retained, from "
+            f"{second.id} to {third.id}"
+        )
+
+
 def test_a_commit_comes_in_the_place_of_others() -> None:
     """The newest may be one of them; what it has set is gone with it."""
     backpack = Backpack()
@@ -305,6 +326,137 @@ def test_nothing_of_what_was_erased_is_in_the_file(tmp_path: Path) -> None:
     assert size > 0
 
 
+@pytest.fixture
+def lazy() -> Iterator[None]:
+    """Have SQLite be as it is built in most places: what is deleted is not overwritten."""
+
+    def prepare(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA secure_delete=OFF").close()
+
+    event.listen(Pool, "connect", prepare)
+    yield
+    event.remove(Pool, "connect", prepare)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what is logged of what removal left behind."""
+    errors: list[str] = []
+    monkeypatch.setattr(
+        "backpack.archive.leftovers.tell", lambda *_, **fields: errors.append(fields["error"])
+    )
+    return errors
+
+
+def found_in(folder: Path, secret: bytes) -> list[str]:
+    """Return the names of the files that have a secret in them."""
+    return sorted(each.name for each in folder.iterdir() if secret in each.read_bytes())
+
+
+def leak(archive: SqlArchive, name: str) -> Backpack:
+    """Return a Backpack that had a secret, which is in the file of its archive, and a lot more."""
+    backpack = Backpack(archive=archive, name=name)
+    backpack.pack("token", "hunter2-hunter2", note="remarkable-note")
+    backpack.pack("large", os.urandom(20_000) + b"hunter2-hunter2")
+    backpack.pack("token", "")
+    backpack.pack("large", "")
+    with closing(sqlite3.connect(str(archive.parsed.database))) as raw:
+        raw.execute("PRAGMA wal_checkpoint").close()
+    return backpack
+
+
+@pytest.mark.usefixtures("lazy")
+def test_nothing_of_what_was_deleted_is_in_any_file(tmp_path: Path, told: list[str]) -> None:
+    """However SQLite was built, and while another Backpack has the archive open."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    with closing(Backpack(archive=archive, name="other")) as other:
+        other.pack("plan", "stays here")
+        leak(archive, "it").close()
+        assert ["archive.db", "archive.db-wal"] == found_in(tmp_path, b"hunter2")
+        assert archive.delete("it")
+        for secret in (b"hunter2", b"remarkable-note"):
+            assert [] == found_in(tmp_path, secret)
+        other.pack("plan", "goes on")
+    assert [] == found_in(tmp_path, b"hunter2") == told
+
+
+@pytest.mark.usefixtures("lazy")
+@pytest.mark.parametrize("write", ["on-prune", "on-commit"])
+def test_nothing_of_what_was_erased_is_in_any_file(
+    write: str, tmp_path: Path, told: list[str]
+) -> None:
+    """However SQLite was built, and while the archive is open, with its write-ahead log."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write=write)
+    with closing(leak(archive, "it")) as backpack:
+        secret = backpack.history()[1:]
+        if write == "on-commit":
+            assert ["archive.db", "archive.db-wal"] == found_in(tmp_path, b"hunter2")
+        backpack.erase(*secret)
+        for each in (b"hunter2", b"remarkable-note"):
+            assert [] == found_in(tmp_path, each)
+        backpack.pack("plan", "goes on")
+        assert 2 == len(backpack.history())
+    assert [] == found_in(tmp_path, b"hunter2") == told
+
+
+def test_an_erasure_stands_where_its_file_cannot_be_made_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    """It is logged, not raised: there is nothing to be done again."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    with closing(leak(archive, "it")) as backpack:
+
+        def fail(_: object) -> None:
+            raise sqlite3.OperationalError("unforeseen")
+
+        monkeypatch.setattr("backpack.archive.database.give_back", fail)
+        backpack.erase(backpack.history()[3])
+        assert 1 == len(told)
+        assert [4, 3, 2] == [each.seq for each in backpack.history()]
+
+
+@pytest.mark.usefixtures("lazy")
+def test_who_reads_while_it_is_deleted_is_not_disturbed(tmp_path: Path, told: list[str]) -> None:
+    """It is logged that something is left; that is gone when the last has closed the archive."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    leak(archive, "it").close()
+    with closing(archive.look("it")) as log:
+        started = monotonic()
+        assert archive.delete("it")
+        assert monotonic() - started < 5
+        assert [3, 1] == [seq for seq in (3, 1) if log.version_at("token", seq)]
+        (message,) = told
+        assert message == (
+            f"somebody reads the archive sqlite:///{tmp_path}/archive.db: what was removed is in "
+            "its file until a writer closes it with nobody reading it"
+        )
+        assert "archive.db" in found_in(tmp_path, b"hunter2")
+    with closing(Backpack(archive=archive, name="another")):
+        pass
+    assert [] == found_in(tmp_path, b"hunter2")
+
+
+def test_what_was_deleted_stays_so_where_its_file_cannot_be_made_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    """It is logged, not raised: there is nothing to be done again."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    leak(archive, "it").close()
+
+    def fail(_: object) -> None:
+        raise sqlite3.OperationalError("unforeseen")
+
+    monkeypatch.setattr("backpack.archive.database.give_back", fail)
+    assert archive.delete("it")
+    (message,) = told
+    assert message == (
+        f"the archive sqlite:///{tmp_path}/archive.db cannot be made smaller: unforeseen; nothing "
+        "was changed"
+    )
+    assert [] == archive.names()
+
+
 def test_an_erasure_that_cannot_be_written_is_as_if_it_had_not_been_tried(tmp_path: Path) -> None:
     """With a commit in its place or without; it can be done again."""
     archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")
@@ -329,25 +481,6 @@ def test_an_erasure_that_cannot_be_written_is_as_if_it_had_not_been_tried(tmp_pa
             transaction.erase(first, second)
         assert backpack.history() == [transaction.commit]
         assert [Archived, Pruned, Committed] == [type(each) for each in heard[-3:]]
-
-
-def test_a_file_that_does_not_shrink_has_lost_what_was_erased(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was done is not told as if it had failed; that the file is as large as before, is."""
-    told: list[str] = []
-    tell = "backpack.archive.log.tell"
-    monkeypatch.setattr(tell, lambda *_, **fields: told.append(fields["error"]))
-    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db")
-    with closing(Backpack(archive=archive, name="it")) as backpack:
-        first, second = backpack.pack("n", 1), backpack.pack("n", 2)
-        with patch.object(Database, "shrink", side_effect=OSError("the disk is full")):
-            backpack.erase(first)
-        assert backpack.history() == [second]
-        with pytest.raises(CommitPruned):
-            backpack.erase(first)
-    (error,) = told
-    assert "archive.db cannot be made smaller: the disk is full" in error
 
 
 @pytest.mark.parametrize("limits", [{"max_age": "1 day"}, {"max_commits": 0}], ids=str)

@@ -258,7 +258,9 @@ class Database:
             self._lock_on_server(name)
             self._locks[name], self._is_locked = None, True
             return
-        lock = FileLock(f"{self._url.database}.{_file_name(name)}.lock", timeout=0)
+        # Whichever thread closes the archive lets go of it.
+        path = f"{self._url.database}.{_file_name(name)}.lock"
+        lock = FileLock(path, timeout=0, thread_local=False)
         try:
             lock.acquire()
         except Timeout:

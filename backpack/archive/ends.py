@@ -9,7 +9,7 @@ from attrs import frozen
 from sqlalchemy import select
 
 from backpack.archive.reading import SPAN
-from backpack.archive.rows import Form, Row, version_row
+from backpack.archive.rows import Form, Row, number_in, place_in, version_row
 from backpack.archive.tables import VERSIONS
 from backpack.records import SupersededVersion
 
@@ -112,11 +112,19 @@ class Ends:
         )
 
     def _find(self, connection: Connection, key: str) -> _End:
-        """Look up the last version of a key."""
+        """Look up the last version of a key.
+
+        Raises:
+            CorruptError: It is not as it was written.
+        """
         row = connection.execute(
             select(VERSIONS.c.seq, VERSIONS.c.ground, VERSIONS.c.depth, VERSIONS.c.born)
             .where(VERSIONS.c.name == self._name, VERSIONS.c.key == key)
             .order_by(VERSIONS.c.seq.desc())
             .limit(1)
         ).first()
-        return _End(0, 0, 0, 0) if row is None else _End(*row)
+        if row is None:
+            return _End(0, 0, 0, 0)
+        what = f"the last version of {key!r:.60}"
+        seq, ground, depth = (number_in(each, what) for each in row[:3])
+        return _End(seq, ground, depth, place_in(row.born, what))

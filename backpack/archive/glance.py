@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from backpack.archive.rows import Form, Row, as_row, check_version, reference_of
+from backpack.archive.rows import Form, Row, as_row, check_version, name_in, reference_of
 from backpack.archive.tables import VERSIONS
 from backpack.logged import is_left_out
 
@@ -21,10 +21,11 @@ def keys(log: LogReader) -> list[str]:
 
     Raises:
         ArchiveError: They cannot be read.
+        CorruptError: One was never written so.
     """
     query = select(VERSIONS.c.key).where(VERSIONS.c.name == log.name).distinct()
     with log.database.reading() as connection:
-        return sorted(map(str, connection.execute(query).scalars()))
+        return sorted(name_in(key, f"the key {key!r:.60}") for key in connection.scalars(query))
 
 
 def before(log: LogReader, key: str, seq: int) -> tuple[int, int] | None:

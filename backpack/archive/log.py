@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from backpack.archive.counts import check_counts, counted
 from backpack.archive.ends import Ends
+from backpack.archive.leftovers import clear_leftovers
 from backpack.archive.reading import LogReader
 from backpack.archive.removal import Removed
 from backpack.archive.retention import Retention
@@ -25,7 +26,7 @@ from backpack.archive.rows import (
 )
 from backpack.archive.sweep import Sweeper
 from backpack.archive.tables import COMMITS, PACKS, ROW_BYTES, VERSIONS
-from backpack.errors import ArchiveError, CorruptError, StaleWriter
+from backpack.errors import ArchiveError, StaleWriter
 from backpack.events import log as tell
 from backpack.logged import Entered
 from backpack.wording import shown
@@ -210,11 +211,10 @@ class Log(LogReader):
                 is_due = self._sweeper.is_due(self._row["commits"] - self._row["retained"])
             if is_due:
                 self._sweep()
-            if is_due or (done is not None and done.erased):
-                with self.database.telling("cannot be made smaller"):
-                    self.database.shrink()
-        except (ArchiveError, CorruptError) as error:
+        except Exception as error:
             tell("warning", "archive_not_tidied", name=self.name, error=str(error))
+        if done is not None and done.erased:
+            clear_leftovers(self.database, self.name)
 
     def _sweep(self) -> None:
         newest = self.time
@@ -224,6 +224,8 @@ class Log(LogReader):
             commits, versions = self._sweeper.sweep(connection, archived, newest)
             self._move(connection, self.head, -commits, 0, -versions)
             self._ends.forget()
+        with self.database.telling("cannot be made smaller"):
+            self.database.shrink()
 
     def _move(
         self, connection: Connection, head: int, commits: int, retained: int, versions: int

@@ -14,7 +14,17 @@ from attrs import field, frozen
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from backpack.archive.reading import lost
-from backpack.archive.rows import Form, Row, as_row, changed_version, check_version, commit_of
+from backpack.archive.rows import (
+    Form,
+    Row,
+    as_row,
+    changed_version,
+    check_version,
+    commit_of,
+    name_in,
+    number_in,
+    seq_in,
+)
 from backpack.archive.tables import COMMITS, VERSIONS
 from backpack.records import SupersededVersion
 
@@ -125,9 +135,10 @@ class Removal:
         else:
             until = self.head
             every = select(COMMITS.c.seq).where(COMMITS.c.name == name).order_by(COMMITS.c.seq)
-            kept = [seq for seq in self.connection.scalars(every) if seq not in gone]
+            kept = [seq for seq in map(seq_in, self.connection.scalars(every)) if seq not in gone]
             of_name = select(VERSIONS.c.key).where(VERSIONS.c.name == name)
-            keys = set(self.connection.scalars(of_name.distinct()))
+            found = self.connection.scalars(of_name.distinct())
+            keys = {name_in(key, f"the key {key!r:.60}") for key in found}
         if self.removed is not None:
             self.removed.commits.extend(row for row in rows if row["seq"] in gone)
         places = [{"of": name, "number": seq} for seq in sorted(gone)]
@@ -176,7 +187,11 @@ class Removal:
             query = query.where(VERSIONS.c.seq > until).limit(1)
         else:
             query = query.where(VERSIONS.c.seq <= until)
-        links = [_Link(*row) for row in self.connection.execute(query)]
+        what = f"a version of {key!r:.60}"
+        links = [
+            _Link(*(number_in(each, what) for each in row))
+            for row in self.connection.execute(query)
+        ]
         before = 0
         for link in () if behind else links:
             if link.previous != before:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import ormsgpack
 
@@ -34,12 +34,18 @@ __all__ = [
     "check_version",
     "commit_of",
     "commit_row",
+    "name_in",
+    "number_in",
     "pack_row",
+    "place_in",
     "reference_of",
+    "seq_in",
+    "time_in",
     "version_row",
 ]
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 _LARGEST: Final = 2**62
 _CODE: Final = re.compile(r"[a-z][0-9a-z]{1,15}", re.ASCII)
@@ -155,10 +161,8 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
         tags = () if row["tags"] is None else tuple(map(_name, json.loads(row["tags"])))
         if sorted({*tags}) != [*tags] or len({each.key for each in changes}) != len(changes):
             raise ValueError("it has something twice, or not in order")
-        if not FIRST_SECOND <= row["time"] <= LAST_SECOND:
-            raise ValueError(f"it was made at {row['time']}")
         by, note = (None if row[each] is None else _text(row[each]) for each in ("by", "note"))
-        commit = Commit(code, _whole(row["seq"]), float(row["time"]), changes, by, tags, note)
+        commit = Commit(code, _whole(row["seq"]), _time(row["time"]), changes, by, tags, note)
         return LoggedCommit(
             commit,
             bool(row["retained"]),
@@ -168,6 +172,67 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
         )
     except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise CorruptError(f"commit {row['seq']!r:.40} in the archive is none: {error}") from None
+
+
+def number_in(value: object, what: str) -> int:
+    """Return the whole number from 0 on of a column that is read alone.
+
+    Args:
+        value: What is in it.
+        what: What it is of, for the message.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    return _checked(_whole, value, what)
+
+
+def place_in(value: object, what: str) -> int:
+    """Return the place among keys of a column that is read alone; it may be below 0.
+
+    Args:
+        value: What is in it.
+        what: What it is of, for the message.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    return _checked(_integer, value, what)
+
+
+def seq_in(value: object) -> int:
+    """Return the number of a commit, of a column that is read alone.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    return number_in(value, f"commit {value!r:.40}")
+
+
+def time_in(value: object, what: str) -> float:
+    """Return the time of a column that is read alone, in seconds since the epoch.
+
+    Args:
+        value: What is in it.
+        what: What it is of, for the message.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    return _checked(_time, value, what)
+
+
+def name_in(value: object, what: str) -> str:
+    """Return the name, or key, of a column that is read alone.
+
+    Args:
+        value: What is in it.
+        what: What it is of, for the message.
+
+    Raises:
+        CorruptError: It is none.
+    """
+    return _checked(_name, value, what)
 
 
 def version_row(
@@ -277,6 +342,13 @@ def _check_mark(row: Mapping[str, Any], names: tuple[str, ...], what: str) -> No
         raise CorruptError(f"{what} in the archive is not as it was written")
 
 
+def _checked(check: Callable[[object], T], value: object, what: str) -> T:
+    try:
+        return check(value)
+    except (TypeError, ValueError) as error:
+        raise CorruptError(f"{what} in the archive was never written so: {error}") from None
+
+
 def _text(value: object) -> str:
     if type(value) is not str:
         raise TypeError(f"a text is wanted, not {type(value).__name__}")
@@ -290,9 +362,22 @@ def _name(value: object) -> str:
     return text
 
 
+def _time(value: object) -> float:
+    if type(value) not in (float, int):
+        raise TypeError(f"a time is wanted, not {type(value).__name__}")
+    if not FIRST_SECOND <= value <= LAST_SECOND:  # type: ignore[operator]
+        raise ValueError(f"{value} is no time of a commit")
+    return float(value)  # type: ignore[arg-type]
+
+
 def _whole(value: object) -> int:
+    number = _integer(value)
+    if not 0 <= number < _LARGEST:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
+def _integer(value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"a whole number is wanted, not {type(value).__name__}")
-    if not 0 <= value < _LARGEST:
-        raise ValueError(f"{value} is out of range")
     return value

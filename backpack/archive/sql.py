@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from attrs import field, frozen
 from sqlalchemy import delete, insert, select, update
@@ -12,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from backpack.archive.counts import check_counts
 from backpack.archive.database import Database, Sync, parsed
 from backpack.archive.files import is_begun
+from backpack.archive.leftovers import clear_leftovers
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["SqlArchive"]
 
 Write = Literal["on-prune", "on-commit"]
+
+#: The first epoch is drawn among so many bits; from there on they are counted, up to 62 bits.
+_EPOCH_BITS: Final = 61
 
 
 def _to_write(value: str) -> str:
@@ -136,7 +141,8 @@ class SqlArchive:
                         f"the archive {database.name} has commits of {shown(name)}, and has lost "
                         "what else is known of it"
                     )
-                row = pack_row(name, code, codec, settings)
+                # No writer of one of that name that was deleted has an epoch near it.
+                row = pack_row(name, code, codec, settings, epoch=secrets.randbits(_EPOCH_BITS))
                 connection.execute(insert(PACKS), row)
                 log = Log(database, row, self.retention)
                 if entered is not None:
@@ -254,8 +260,7 @@ class SqlArchive:
                 for table in (VERSIONS, COMMITS, PACKS):
                     connection.execute(delete(table).where(table.c.name == name))
                 database.commit()
-            with database.telling("cannot be made smaller"):
-                database.shrink()
+            clear_leftovers(database, name)
         finally:
             database.close()
         return is_there

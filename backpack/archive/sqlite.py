@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-__all__ = ["connected", "expected", "give_back", "in_use", "objects"]
+__all__ = ["clear_journal", "connected", "expected", "give_back", "in_use", "objects"]
 
 #: Nothing in an archive is longer, in bytes; a file that says otherwise is not believed.
 _LONGEST: Final = 1_000_000_000
@@ -61,6 +61,8 @@ def connected(path: Path, sync: str, *, read_only: bool, patience: int) -> Engin
             "synchronous": _SYNCHRONOUS[sync],
             # On macOS, what is synchronized otherwise is still in the cache of the drive.
             "fullfsync": "ON" if sync == "power" else "OFF",
+            # What is deleted is overwritten, where SQLite was not built to do so by itself.
+            "secure_delete": "OFF" if read_only else "ON",
         }
         for name, value in settings.items():
             raw.execute(f"PRAGMA {name}={value}").close()
@@ -98,3 +100,18 @@ def give_back(connection: Connection) -> None:
     raw: Any = connection.connection.driver_connection
     # Executed as a statement, it would give back one page and stop.
     raw.executescript("PRAGMA incremental_vacuum")
+
+
+def clear_journal(connection: Connection) -> bool:
+    """Empty the write-ahead log of a file, once all that it has is in the file.
+
+    Nobody is waited for; not within a transaction.
+
+    Returns:
+        Whether it is empty; it is not where somebody reads what is in it.
+    """
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={patience:d}")
+    return not is_busy

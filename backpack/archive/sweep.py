@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from backpack.archive.removal import Removal
 from backpack.archive.retention import removable
+from backpack.archive.rows import seq_in, time_in
 from backpack.archive.tables import COMMITS
 
 if TYPE_CHECKING:
@@ -115,8 +116,9 @@ class Sweeper:
                 .order_by(COMMITS.c.seq)
                 .limit(wanted if retention.max_age is None else None)
             ).all()
-            old = sum(1 for _ in takewhile(lambda row: retention.may_go(row.time, newest), rows))
-            seqs = [row.seq for row in rows[: max(wanted, old)]]
+            times = (time_in(row.time, f"commit {row.seq!r:.40}") for row in rows)
+            old = sum(1 for _ in takewhile(lambda time: retention.may_go(time, newest), times))
+            seqs = [seq_in(row.seq) for row in rows[: max(wanted, old)]]
             if not seqs:
                 break
             some, of_them = self.remove(connection, seqs, self._log.head)
@@ -158,8 +160,11 @@ class Sweeper:
         where = removable(self._log.name, head)
         oldest: float | None = None
         if self._retention.max_age is not None:
-            query = select(COMMITS.c.time).where(where).order_by(COMMITS.c.seq).limit(1)
-            oldest = connection.scalar(query)
+            query = (
+                select(COMMITS.c.seq, COMMITS.c.time).where(where).order_by(COMMITS.c.seq).limit(1)
+            )
+            found = connection.execute(query).first()
+            oldest = None if found is None else time_in(found.time, f"commit {found.seq!r:.40}")
         if known is None:
             count = connection.scalar(select(func.count()).select_from(COMMITS).where(where)) or 0
             self._standing = _Standing(head, archived, count, oldest)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from sqlite3 import Error
 from typing import TYPE_CHECKING, Final
 
 from backpack.errors import ArchiveError, CorruptError
 from backpack.wording import one_line
 
 if TYPE_CHECKING:
-    from sqlite3 import Error
-
     from sqlalchemy.exc import DBAPIError
 
 __all__ = ["told"]
 
 _NO_DATABASE: Final = "SQLITE_NOTADB"
 _DAMAGED: Final = ("SQLITE_CORRUPT", _NO_DATABASE, "SQLITE_FORMAT")
+#: How the sqlite3 module says, without a code, that a text in a file is no Unicode.
+_NO_TEXT: Final = "Could not decode to UTF-8"
 
 #: By how the name of the error begins; the first that fits is taken.
 _OF_SQLITE: Final = (
@@ -52,7 +53,7 @@ def told(error: DBAPIError | Error, name: str, what: str, patience: int) -> Exce
     cause = getattr(error, "orig", None) or error
     reason = one_line(str(cause))
     code = getattr(cause, "sqlite_errorname", None) or ""
-    if code.startswith(_DAMAGED):
+    if code.startswith(_DAMAGED) or (not code and reason.startswith(_NO_TEXT)):
         hint = "; a trace is read by 'backpack run'" if code == _NO_DATABASE else ""
         return CorruptError(f"the archive {name} is damaged, or is none: {reason}{hint}")
     said = f"the archive {name} {what}: {reason}; nothing was changed"
@@ -65,7 +66,8 @@ def _remedy(cause: object) -> str:
     code = getattr(cause, "sqlite_errorname", None)
     state = getattr(cause, "sqlstate", None)
     kinds = [kind.__name__ for kind in type(cause).__mro__]
-    if code is None and state is None and "OperationalError" in kinds:
+    is_server = not isinstance(cause, Error)
+    if is_server and state is None and "OperationalError" in kinds:
         state = "08"  # The server said nothing: the connection was lost, or never was.
     known = _OF_SQLITE if code else _OF_POSTGRESQL
     found = code or state or ""

@@ -103,20 +103,24 @@ BROKEN_CHANGES: Final[dict[str, BrokenContainer]] = {
     "an edit overwrites what was packed meanwhile": BrokenContainer(
         "X1",
         rewriting(
-            transaction, "edit", "if engine.history.current.get(key) is not before:", "if False:"
+            transaction,
+            "pack_edited",
+            "if engine.history.current.get(key) is not before:",
+            "if False:",
         ),
     ),
     "an edit does not see that its key was removed": BrokenContainer(
         "X1",
         rewriting(
             transaction,
-            "edit",
+            "pack_edited",
             "if engine.history.current.get(key) is not before:",
             "if engine.history.current.get(key, before) is not before:",
         ),
     ),
     "an edit that changes nothing commits": BrokenContainer(
-        "X1", rewriting(transaction, "edit", "if staged.encoded != before.encoded:", "if True:")
+        "X1",
+        rewriting(transaction, "pack_edited", "if staged.encoded != before.encoded:", "if True:"),
     ),
     "an edit that fails commits": BrokenContainer(
         "X1",
