@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -61,6 +62,12 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("light")
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as in a terminal: what runs in the background ignores it, with all it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

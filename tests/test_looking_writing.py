@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import math
+import sys
 from base64 import b64decode
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -230,6 +232,16 @@ def test_what_fits_stands_on_one_line() -> None:
     ] == list(on_lines(value, for_people, 30))
 
 
+@pytest.fixture
+def limit() -> Iterator[None]:
+    """Have Python's own limit of recursion: Hypothesis raises it, and a thread may leave it so."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("limit")
 def test_keys_inside_keys_inside_keys_are_cut() -> None:
     """Rather than that Python's stack overflows."""
     value: object = 1
