@@ -6,7 +6,7 @@ import sqlite3
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 
 from backpack.archive.tables import TABLES
@@ -14,8 +14,8 @@ from backpack.archive.tables import TABLES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy import Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
 __all__ = ["clear_journal", "connected", "expected", "give_back", "in_use", "objects"]
 
@@ -23,6 +23,9 @@ __all__ = ["clear_journal", "connected", "expected", "give_back", "in_use", "obj
 _LONGEST: Final = 1_000_000_000
 #: What is kept of the write-ahead log of a file, in bytes, once it is in the file.
 _JOURNAL: Final = 4 * 1024 * 1024
+#: Statements as they are sent, of all files: to make them anew takes as long, for a small file, as
+#: all else that is done with it.
+_COMPILED: Final[dict[Any, Any]] = {}
 _SYNCHRONOUS: Final = {"none": "OFF", "process": "NORMAL", "power": "FULL"}
 
 
@@ -37,13 +40,11 @@ def connected(path: Path, sync: str, *, read_only: bool, patience: int) -> Engin
         patience: How many seconds to wait for a lock.
     """
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    engine = create_engine(
-        "sqlite://",
-        poolclass=NullPool,
-        creator=lambda: sqlite3.connect(
+
+    def connect() -> Any:
+        return sqlite3.connect(
             uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
-        ),
-    )
+        )
 
     def prepare(connection: DBAPIConnection, _: Any) -> None:
         raw: Any = connection
@@ -67,8 +68,18 @@ def connected(path: Path, sync: str, *, read_only: bool, patience: int) -> Engin
         for name, value in settings.items():
             raw.execute(f"PRAGMA {name}={value}").close()
 
-    event.listen(engine, "connect", prepare)
-    return engine
+    pool = NullPool(connect, dialect=_dialect())
+    event.listen(pool, "connect", prepare)
+    options = {"compiled_cache": _COMPILED}
+    return Engine(pool, _dialect(), make_url("sqlite://"), execution_options=options)
+
+
+@cache
+def _dialect() -> Dialect:
+    """Return how all files are spoken to; it has looked at what this SQLite can do."""
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    with engine.connect():
+        return engine.dialect
 
 
 def objects(connection: Connection) -> dict[str, str | None]:
