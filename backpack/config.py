@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from attrs import evolve, field, frozen
@@ -206,7 +207,7 @@ def _preset(name: str) -> Document:
     """The file of a preset."""
     names, given = preset_names(), cast("object", name)
     if name in names:
-        return parse_document(preset_bytes(name), file=f"{name}.yaml")
+        return _built_in(name)
     meant = nearest(given, names) if isinstance(given, str) else None
     if meant is not None:
         advice = f"did you mean {meant!r}?"
@@ -215,6 +216,12 @@ def _preset(name: str) -> Document:
             f"there are: {one_of(names)}; or take a file of your own, with from_file or --config"
         )
     raise ConfigError(f"no preset is called {shown(name)}; {advice}")
+
+
+@cache
+def _built_in(name: str) -> Document:
+    """The file of a preset that there is; parsed once, since nobody changes it."""
+    return parse_document(preset_bytes(name), file=f"{name}.yaml")
 
 
 def _config(document: Document, overrides: Mapping[str, object], *, allow_imports: bool) -> Config:
