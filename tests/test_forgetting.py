@@ -483,6 +483,20 @@ def test_an_erasure_that_cannot_be_written_is_as_if_it_had_not_been_tried(tmp_pa
         assert [Archived, Pruned, Committed] == [type(each) for each in heard[-3:]]
 
 
+def test_what_was_erased_is_let_go_of(tmp_path: Path) -> None:
+    """It is kept in memory for as long as the erasure is in doubt, and no longer."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    with closing(leak(archive, "it")) as backpack:
+        log: Any = backpack._engine.scribe.log  # type: ignore[union-attr]
+        going = backpack.history()[1:]
+        with patch.object(Database, "commit", side_effect=OSError("the disk is full")):
+            with pytest.raises(ArchiveError):
+                backpack.erase(*going)
+        assert [3] == [len(each.removed.commits) for each in log._tries]
+        backpack.erase(*going)
+        assert (None, []) == (log._removed, log._tries)
+
+
 @pytest.mark.parametrize("limits", [{"max_age": "1 day"}, {"max_commits": 0}], ids=str)
 @pytest.mark.parametrize("write", ["on-prune", "on-commit"])
 def test_what_is_erased_may_be_over_a_limit(

@@ -178,6 +178,7 @@ class Log(LogReader):
         if not self._is_unsure:
             self._tries.clear()
         self._tries.append(_Try(entered, self._next_row, self._removed))
+        self._removed = None
         self.database.commit()
         self._row = self._next_row
 
