@@ -169,8 +169,9 @@ def check_killed(backpack: Backpack, told: Told, doubtful: list[Doubtful], folde
     with closing(Backpack.open(archive, "it", **settings())) as again:
         possible = [told]
         for before, change in doubtful:
-            possible.append(before.copied())
-            if change.state is None or (again.head and again.head.seq > len(before.past.commits)):
+            made = len(before.past.commits)
+            if change.state is None or (again.head is not None and again.head.seq == made + 1):
+                possible.append(before.copied())
                 change.note(possible[-1], again.head)
         if write == "on-commit":
             assert again.head is None or again.head.seq >= len(told.past.commits)
