@@ -79,7 +79,7 @@ def test_the_guide_shows_the_files() -> None:
 
 def test_it_passes_in_a_program(example: ModuleType) -> None:
     """The first door."""
-    report = check_policy(example.KeepDecisions, seed=0, examples=8)
+    report = check_policy(example.KeepDecisions, seed=0, examples=4)
     assert report.ok, str(report)
 
 
@@ -93,7 +93,7 @@ def test_it_passes_with_pytest() -> None:
 
 def test_it_passes_on_the_command_line() -> None:
     """The third door."""
-    options = ("--seed", "1", "--examples", "8", "--json")
+    options = ("--seed", "1", "--examples", "4", "--json")
     done = outside("backpack", "check", "keep_decisions:KeepDecisions", *options)
     assert 0 == done.returncode, done.stdout + done.stderr
     (report,) = json.loads(done.stdout)["reports"]

@@ -124,7 +124,7 @@ class Whole:
 @pytest.mark.no_cover
 def test_a_policy_that_holds_passes() -> None:
     """Every law of its axis and of the container has a verdict, in the order of the list."""
-    report = check_policy(Oldest, seed=1, examples=8)
+    report = check_policy(Oldest, seed=1, examples=4)
     assert report.ok
     assert {"passed"} == {verdict.outcome for verdict in report.verdicts}
     container = laws_of("container")
@@ -201,7 +201,7 @@ def test_what_a_policy_raises_breaks_one_law_and_leaves_others_unjudged() -> Non
 def test_a_policy_that_needs_an_archive_is_checked_with_one() -> None:
     """The laws of Backpacks are tried where there is an archive to spill to, and only there."""
     laws = ["RE1", "B1", "S1", "A1"]
-    report = check_policy(lambda: Spill(1024), laws=laws, seed=0, examples=10)
+    report = check_policy(lambda: Spill(1024), laws=laws, seed=0, examples=5)
     assert {"passed"} == {report[law].outcome for law in laws}
     assert report["S1"].examples == report["A1"].examples <= 2 + 1
 
@@ -254,7 +254,7 @@ def test_what_hangs_is_told_and_the_rest_goes_on(policy: type) -> None:
 @pytest.mark.parametrize("policy", [Exits, Quits])
 def test_what_ends_the_process_only_fails(policy: type) -> None:
     """Neither sys.exit nor os._exit gets through."""
-    report = check_policy(policy, laws=["PO1", "PR1", "P1"], seed=1, examples=10)
+    report = check_policy(policy, laws=["PO1", "PR1", "P1"], seed=1, examples=4)
     assert "broken" == report["PO1"].outcome
     assert "SystemExit" in report["PO1"].why
     assert "passed" == report["P1"].outcome
@@ -473,7 +473,7 @@ def test_a_whole_backpack_is_checked() -> None:
     def make() -> Backpack:
         return Backpack(max_history_size=8192, pruning=fifth)
 
-    report = check_backpack(make, seed=1, examples=10)
+    report = check_backpack(make, seed=1, examples=4)
     assert report.ok
     assert laws_of("container") == tuple(verdict.law for verdict in report.verdicts)
     with pytest.raises(ConfigError, match="makes no Backpack; pass a function that returns"):

@@ -38,7 +38,8 @@ default number of examples, that law was broken. Other versions of Hypothesis (h
 other examples.
 
 Every law kills something; {odd} policies and {odd_archives} archives that are odd and correct pass.
-`tox -e kills` tries all of this again; the default test run tries one seed for each.
+`tox -e kills` tries all of this again; the default test run tries one seed for each, and for one
+in three of those that only an archive shows.
 
 """
 
