@@ -108,6 +108,8 @@ class Archived(RuleBasedStateMachine):
                 event("refused")
                 return
             self.past.record(commit, state)
+            # Of each change by itself: what the next one gives up may be older than what went.
+            self.past.notice(self.backpack)
 
     @rule(seed=seeds, gone=st.sets(keys, max_size=2), new=st.sets(keys, max_size=3))
     def transact(self, seed: int, gone: set[str], new: set[str]) -> None:
