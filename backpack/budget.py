@@ -46,6 +46,7 @@ __all__ = [
     "record_cost",
     "recount",
     "remarks_cost",
+    "share_of",
     "text_cost",
 ]
 
@@ -89,6 +90,15 @@ NAME_BYTES = 176
 
 #: The least that can be a budget: room for the head and one commit before it.
 MINIMUM_BUDGET = 4096
+
+#: Raw versions at the ends of all chains take at most one in so many parts of the budget, leaders
+#: of large values aside.
+_SHARES: Final = 16
+
+
+def share_of(budget: int) -> int:
+    """Return how many bytes all tails together may hold raw, in a budget of so many."""
+    return budget // _SHARES
 
 
 def text_cost(text: str) -> int:

@@ -44,6 +44,8 @@ __all__ = [
 
 _OVERRIDES = ("max_history_size", *AXES, "archive")
 _SETTINGS = ("preset", "description", *_OVERRIDES)
+#: What is held against each other: the budget, and the policy that has a limit per value.
+_LIMITS = ("max_history_size", "reference")
 
 
 @frozen
@@ -179,7 +181,8 @@ def load_settings(
         document = document.without(name) if name in document.values else document
     kept = {name: value for name, value in document.values.items() if name not in overrides}
     document = evolve(document, values={"preset": "saved", **kept})
-    return _config(document, overrides, allow_imports=allow_imports)
+    is_as_it_was = overrides.keys().isdisjoint(_LIMITS)
+    return _config(document, overrides, allow_imports=allow_imports, is_resized=is_as_it_was)
 
 
 def load_file(
@@ -224,8 +227,17 @@ def _built_in(name: str) -> Document:
     return parse_document(preset_bytes(name), file=f"{name}.yaml")
 
 
-def _config(document: Document, overrides: Mapping[str, object], *, allow_imports: bool) -> Config:
-    """The configuration a file and overrides describe, with its strategies constructed."""
+def _config(
+    document: Document,
+    overrides: Mapping[str, object],
+    *,
+    allow_imports: bool,
+    is_resized: bool = False,
+) -> Config:
+    """The configuration a file and overrides describe, with its strategies constructed.
+
+    The budget of a Backpack that was resized may be below its limit per value.
+    """
     for name in document.values:
         if name not in _SETTINGS:
             raise _unknown(name, _SETTINGS, where=document.where(name))
@@ -256,7 +268,9 @@ def _config(document: Document, overrides: Mapping[str, object], *, allow_import
             settings[name], kept = _overridden(axes[name], uses.get(name), value)
             document = document.without(name, but=kept)
     strategies = _built(settings, document, allow_imports=allow_imports)
-    _check_limits(strategies.reference, max_history_size, document)
+    _check_budget(max_history_size, document)
+    if not is_resized:
+        _check_limit(strategies.reference, max_history_size, document)
     config = Config(
         name=title,
         description=description,
@@ -330,8 +344,8 @@ def _built(
     )
 
 
-def _check_limits(reference: ReferencePolicy, max_history_size: int, document: Document) -> None:
-    """Refuse a budget too small for any history, and a limit per value above the budget."""
+def _check_budget(max_history_size: int, document: Document) -> None:
+    """Refuse a budget too small for any history."""
     if max_history_size < MINIMUM_BUDGET:
         raise ConfigError(
             f"{max_history_size:,} bytes cannot hold a history; "
@@ -339,6 +353,10 @@ def _check_limits(reference: ReferencePolicy, max_history_size: int, document: D
             field="max_history_size",
             where=document.where("max_history_size"),
         )
+
+
+def _check_limit(reference: ReferencePolicy, max_history_size: int, document: Document) -> None:
+    """Refuse a limit per value above the budget."""
     limit = getattr(reference, "max_value_size", None)
     if isinstance(limit, int) and limit > max_history_size:
         blamed = "reference.max_value_size"

@@ -108,6 +108,7 @@ class Backpack(MutableMapping[str, Any]):
             clock=clock,
             archive=archive,
         )
+        settings.check_limit()
         self._engine = Engine(settings)
         if archive is None and name is not None:
             raise ConfigError(
@@ -671,6 +672,7 @@ class Backpack(MutableMapping[str, Any]):
         keys = None if keys is None else check_keys(keys)
         with self._engine.lock:
             fork = type(self)(**self._engine.settings.copied())
+            fork.resize(self.max_history_size)
             start = self.head if at is None else at
             if start is None:
                 return fork
@@ -690,10 +692,14 @@ class Backpack(MutableMapping[str, Any]):
         engine = self._engine
         with engine.lock:
             engine.history.settle()
-            return measure(engine.history, engine.settings.max_history_size, by_key=by_key)
+            return measure(engine.history, by_key=by_key)
 
     def resize(self, max_history_size: int | str, /) -> None:
         """Give the history another budget: commits are pruned until it fits a smaller one.
+
+        The new one holds from the moment at which the history fits it, the old one until then. An
+        archive keeps the settings that a Backpack was begun with: give the budget again where it
+        is opened again.
 
         Args:
             max_history_size: In bytes or as text (``"50 MiB"``).
@@ -785,7 +791,10 @@ class Backpack(MutableMapping[str, Any]):
     @property
     def max_history_size(self) -> int:
         """The budget of the history, in bytes."""
-        return self._engine.settings.max_history_size
+        engine = self._engine
+        with engine.lock:
+            engine.history.settle()
+            return engine.history.budget
 
     @property
     def sizing(self) -> SizingPolicy:

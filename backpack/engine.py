@@ -76,7 +76,7 @@ class Engine:
     """One Backpack's history and everything that may change it, under one lock.
 
     Args:
-        settings: The policies, the budget, the codec and the clock.
+        settings: The policies, the budget, the codec and the clock; the history keeps the budget.
         code: What the ids of its commits end with; a new one if left out.
     """
 
@@ -87,8 +87,8 @@ class Engine:
         self.guard = Guard()
         self.events = Events()
         self.nodes: Nodes[str] = Nodes()
-        self.history = History(self.code)
-        self.store = Store(settings.storage, self.guard, settings.max_history_size)
+        self.history = History(self.code, settings.max_history_size)
+        self.store = Store(settings.storage, self.guard)
         self.reader = Reader(self.history, settings.codec, self.store, self.lock, self.code)
         self.scribe: Scribe | None = None
 
@@ -343,7 +343,6 @@ class Engine:
         room = make_room(
             self.history,
             proposal,
-            budget=self.settings.max_history_size,
             policy=pruning,
             guard=self.guard,
             store=self.store,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from backpack.errors import ArchiveError, BudgetError, ConflictError, PolicyError
 from backpack.proposal import Proposal
 from backpack.records import Refused
-from backpack.store import share_of
+from backpack.settings import check_least
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from backpack.engine import Engine, Staged
     from backpack.labels import Labels
@@ -26,24 +26,12 @@ def resize(engine: Engine, budget: int) -> None:
         engine: The engine.
         budget: What its history may take from now on, in bytes.
     """
-    events: list[Event] = []
+    check_least(budget)
     with engine.lock:
         engine.guard.check()
-        history = engine.history
-        history.settle()
-        before, share = engine.settings, engine.store.share
-        settings = before.resized(budget)
-        try:
-            engine.settings, engine.store.share = settings, share_of(budget)
-            if history.history_bytes > budget or history.raw_bytes > engine.store.share:
-                events = engine.apply(Proposal())
-        except BaseException as error:
-            engine.settings, engine.store.share = before, share
-            if isinstance(error, ArchiveError | BudgetError | PolicyError):
-                engine.events.emit([Refused(error)])
-            raise
-    if events:
-        engine.events.emit(events)
+        engine.history.settle()
+        events = _told(engine, Proposal(budget=budget))
+    engine.events.emit(events)
 
 
 def erase(
@@ -61,22 +49,24 @@ def erase(
     Returns:
         The commit that came.
     """
-    events: list[Event] = []
     with engine.lock:
         engine.guard.check()
         engine.history.settle()
         going = _erasable(engine, commits, newest=replacing is not None)
         if replacing is not None:
             return engine.commit(*replacing, going)
-        try:
-            if going:
-                events = engine.apply(Proposal(), going)
-        except (ArchiveError, BudgetError, PolicyError) as error:
-            engine.events.emit([Refused(error)])
-            raise
-    if events:
-        engine.events.emit(events)
+        events = _told(engine, Proposal(), going) if going else []
+    engine.events.emit(events)
     return None
+
+
+def _told(engine: Engine, proposal: Proposal, leaving: Collection[int] = ()) -> list[Event]:
+    """Apply a proposal; return what is to be told of it, or tell that it was refused."""
+    try:
+        return engine.apply(proposal, leaving)
+    except (ArchiveError, BudgetError, PolicyError) as error:
+        engine.events.emit([Refused(error)])
+        raise
 
 
 def _erasable(engine: Engine, commits: Iterable[Commit | str], *, newest: bool) -> set[int]:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from attrs import define, field
 
-from backpack.budget import EMPTY_BYTES
+from backpack.budget import EMPTY_BYTES, share_of
 from backpack.commits import Commits
 from backpack.entries import EMPTY_TAIL, Entry, Tail
 from backpack.names import Names
@@ -113,8 +113,11 @@ class History:
 
     Args:
         origin: The code of the Backpack whose history it is.
+        budget: What it may take, in bytes.
 
     Attributes:
+        budget: What it may take, in bytes.
+        share: How many of these the tails of all chains together may hold raw.
         current: ``{key: Current}`` of the keys that exist.
         chains: ``{key: Chain}`` of the keys with superseded versions.
         names: The keys, nodes and tags that chains and retained commits mention.
@@ -125,14 +128,16 @@ class History:
         made: How many commits were ever made; the number of the newest.
         pins: How many retained commits are pinned.
         history_bytes: What the history takes, by the account of :mod:`backpack.budget`.
-        peak_bytes: The most it ever took.
+        peak_bytes: The most it took since it has its budget.
         current_bytes: Encoded bytes of the current values.
         versions: How many superseded versions the chains hold.
         references: How many of them are references.
         raw_bytes: How many bytes the tails of all chains hold raw.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, budget: int) -> None:
+        self.budget = budget
+        self.share = share_of(budget)
         self.current: dict[str, Current] = {}
         self.chains: dict[str, Chain] = {}
         self.names = Names()
@@ -239,6 +244,9 @@ class History:
             self._shrink(plan)
         self.made = plan.made
         self.pins = plan.pins
+        if plan.budget is not None:
+            self.budget, self.share = plan.budget, share_of(plan.budget)
+            self.peak_bytes = 0
         self.count(plan)
 
     def rewrite(self, rewritten: Iterable[Rewritten], marks: Mapping[int, Entry | None]) -> None:

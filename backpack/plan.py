@@ -22,6 +22,7 @@ from backpack.budget import (
     name_cost,
     names_of,
     remarks_cost,
+    share_of,
 )
 from backpack.chains import rebuild, regroup
 from backpack.commits import NOTHING, remarks_of, row_of
@@ -72,6 +73,7 @@ class Plan:
         pinned: Whether commits must stay.
         names: The numbers that names have, and how many uses they will have.
         given: How many numbers will have been given to names.
+        budget: What the history may take from then on; None leaves that as it is.
         done: How many splices are done.
     """
 
@@ -97,6 +99,7 @@ class Plan:
     remarks: dict[int, Remarks | None] = field(factory=dict)
     pinned: dict[int, bool] = field(factory=dict)
     names: dict[str, tuple[int, int]] = field(factory=dict)
+    budget: int | None = None
     done: int = 0
 
     def carry_out(self, history: History) -> None:
@@ -162,13 +165,14 @@ def make_plan(
     spans = _spans(history, victims) if victims else []
     plan.staying -= len(victims)
     plan.prunes = bool(victims)
+    plan.budget = proposal.budget
     _amend(plan, history, proposal.amended, uses)
     _squash(plan, history, proposal, spans, uses, cuts)
     appended = _arrive(plan, history, proposal, spans, uses)
     draft = Draft(history.marks, workshop)
     rebuild(plan, history, cuts, appended, uses, draft)
     if workshop.store.span:
-        share = workshop.store.share
+        share = history.share if proposal.budget is None else share_of(proposal.budget)
         regroup(plan, history, (*cuts, *appended), appended, pressed, draft, share)
     plan.cut = tuple(cuts)
     _count_names(plan, history, uses)

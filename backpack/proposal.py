@@ -1,4 +1,4 @@
-"""What wants into the history: a new commit, or other remarks on old ones."""
+"""What wants of the history: a new commit, other remarks on old ones, another budget."""
 
 from __future__ import annotations
 
@@ -48,14 +48,16 @@ class Amendment:
 
 @define
 class Proposal:
-    """A change that wants into the history: a new commit, or new remarks on old ones.
+    """A change of the history: a new commit, new remarks on old ones, or another budget.
 
     Attributes:
         commit: The new commit, if there is one.
         steps: What it does, for the keys whose value it changes.
         amended: The new remarks.
+        budget: What the history may take from then on, in bytes; None leaves that as it is.
     """
 
     commit: Commit | None = None
     steps: Sequence[Step] = ()
     amended: Sequence[Amendment] = ()
+    budget: int | None = None

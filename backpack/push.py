@@ -91,7 +91,7 @@ def make_push(history: History, proposal: Proposal, store: Store) -> Push | None
     Args:
         history: The history as it is; left alone.
         proposal: The change.
-        store: Tells how much a tail may hold raw.
+        store: Tells how many versions a tail may hold raw.
     """
     commit, steps = proposal.commit, proposal.steps
     if commit is None or len(steps) != 1 or len(commit.changes) != 1:
@@ -109,7 +109,7 @@ def make_push(history: History, proposal: Proposal, store: Store) -> Push | None
     tail, raw = chain.tail, 0
     if type(held) is Entry:
         raw = len(held.data)
-        if len(tail.raw) + 1 >= store.longest_tail or history.raw_bytes + raw > store.share:
+        if len(tail.raw) + 1 >= store.longest_tail or history.raw_bytes + raw > history.share:
             return None
         tail = Tail(tail.leader, tail.reach, (*tail.raw, held), tail.size + raw)
     return Push(

@@ -191,7 +191,7 @@ class Usage:
         current_bytes: Encoded bytes of the current values; outside the budget.
         history_bytes: Bytes of history: superseded versions and commit records, overhead included.
         budget_bytes: What history may take at most.
-        peak_history_bytes: The most it ever took.
+        peak_history_bytes: The most it took since it has this budget.
         commits_made: Commits made so far.
         commits_retained: Commits that snapshots still answer for.
         versions: Superseded versions held, tombstones of removed keys included.

@@ -123,7 +123,6 @@ def make_room(
     history: History,
     proposal: Proposal,
     *,
-    budget: int,
     policy: PruningPolicy,
     guard: Guard,
     store: Store,
@@ -134,7 +133,6 @@ def make_room(
     Args:
         history: The history as it is; left alone.
         proposal: The change.
-        budget: What the history may take, in bytes.
         policy: The pruning policy to ask for victims.
         guard: Puts the questions to it.
         store: Holds what leans on others.
@@ -147,6 +145,7 @@ def make_room(
         BudgetError: The change does not fit and nothing more is given up for it.
         PolicyError: A policy chose what it was not offered, or failed.
     """
+    budget = history.budget if proposal.budget is None else proposal.budget
     push = None if leaving else make_push(history, proposal, store)
     if push is not None and push.history_bytes <= budget:
         return Room(push)
@@ -173,6 +172,8 @@ def make_room(
                 candidates=candidates,
             )
             chosen = _ask(policy, request, candidates, guard)
+        if not chosen and proposal.budget is not None:
+            raise _too_small(plan.history_bytes, budget, name_of(policy), history.pins)
         if not chosen:
             free = budget - plan.history_bytes + needed
             raise _refusal(needed, free, budget, name_of(policy), history.pins)
@@ -261,14 +262,29 @@ def _ask(
 
 
 def _refusal(needed: int, free: int, budget: int, policy: str, pins: int) -> BudgetError:
-    pinned = f", or to unpin some of the {pins:,} pinned commits" if pins else ""
     return BudgetError(
         f"the change needs {needed:,} bytes of history, but of the budget of {budget:,} only "
         f"{max(free, 0):,} are free and {policy} gives nothing more up; nothing was changed. "
         "What helps: a larger max_history_size, a smaller reference.max_value_size, "
-        f"or another pruning policy{pinned}",
+        f"or another pruning policy{_or_unpin(pins)}",
         needed=needed,
         free=max(free, 0),
         budget=budget,
         policy=policy,
     )
+
+
+def _too_small(needed: int, budget: int, policy: str, pins: int) -> BudgetError:
+    return BudgetError(
+        f"what the history has to keep takes {needed:,} bytes, more than the budget of {budget:,} "
+        f"that it is to have, and {policy} gives nothing more up; nothing was changed. "
+        f"What helps: a larger budget, or another pruning policy{_or_unpin(pins)}",
+        needed=needed,
+        free=budget,
+        budget=budget,
+        policy=policy,
+    )
+
+
+def _or_unpin(pins: int) -> str:
+    return f", or to unpin some of the {pins:,} pinned commits" if pins else ""

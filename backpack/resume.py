@@ -184,7 +184,7 @@ class _Builder:
         history.chains[key] = chain.copied()
         draft = self._draft()
         raw = draft.raw_bytes(chain.tail)
-        if self._store.span and history.raw_bytes + raw > self._store.share:
+        if self._store.span and history.raw_bytes + raw > history.share:
             history.chains[key].tail = tail = draft.press(chain.tail)
             history.rewrite(draft.finished(), draft.marks)
             raw = draft.raw_bytes(tail)

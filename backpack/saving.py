@@ -99,7 +99,7 @@ def saved(engine: Engine, *, archived: bool, logged: int | None = None) -> Saved
         engine.code if log is None else log.name,
         engine.code,
         class_name(type(engine.settings.codec)),
-        settings_of(engine.settings),
+        settings_of(engine.settings.resized(history.budget)),
         commits,
         versions,
         count,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         StoragePolicy,
     )
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "check_least"]
 
 #: ``{setting: the methods it must have}``.
 _METHODS: Final = {
@@ -67,7 +67,7 @@ class Settings:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot work."""
-        self._check_budget()
+        check_least(self.max_history_size)
         for setting, methods in _METHODS.items():
             for method in methods:
                 if setting == "archive" and self.archive is None:
@@ -105,21 +105,20 @@ class Settings:
     def resized(self, budget: int) -> Settings:
         """Return the same with another budget.
 
-        A value that can never enter such a history is no reason to refuse it, as in a file: it
-        goes with its commit when it is superseded.
-
-        Raises:
-            ConfigError: It is too small for any history.
+        A value that can never enter such a history is no reason to refuse it: it goes with its
+        commit when it is superseded.
         """
-        _check_least(budget)
         settings = copy(self)
         object.__setattr__(settings, "max_history_size", budget)
         return settings
 
-    def _check_budget(self) -> None:
-        budget = self.max_history_size
-        _check_least(budget)
-        limit = getattr(self.reference, "max_value_size", None)
+    def check_limit(self) -> None:
+        """Refuse a limit per value above the budget.
+
+        Raises:
+            ConfigError: It is.
+        """
+        budget, limit = self.max_history_size, getattr(self.reference, "max_value_size", None)
         if isinstance(limit, int) and limit > budget:
             raise ConfigError(
                 f"{format_size(limit)} is more than max_history_size, {format_size(budget)}: such "
@@ -128,7 +127,12 @@ class Settings:
             )
 
 
-def _check_least(budget: int) -> None:
+def check_least(budget: int) -> None:
+    """Refuse a budget, in bytes, that no history fits into.
+
+    Raises:
+        ConfigError: It is that small.
+    """
     if budget < MINIMUM_BUDGET:
         raise ConfigError(
             f"{budget:,} bytes cannot hold a history; the least is {MINIMUM_BUDGET:,} bytes",

@@ -13,19 +13,12 @@ if TYPE_CHECKING:
     from backpack.guard import Guard
     from backpack.protocols import StoragePolicy
 
-__all__ = ["Store", "share_of"]
+__all__ = ["Store"]
 
 #: So many versions are made a group at once, ...
 _GROUP: Final = 8
 #: ... and so many newer ones stay raw.
 _RAW: Final = 16
-#: The tails hold raw at most one in so many parts of the budget, leaders of large values aside.
-_SHARES: Final = 16
-
-
-def share_of(budget: int) -> int:
-    """Return how many bytes all tails together may hold raw, in a budget of so many."""
-    return budget // _SHARES
 
 
 class Store:
@@ -34,17 +27,14 @@ class Store:
     Args:
         policy: The storage policy. With a ``span`` it is one that leans versions on each other.
         guard: Puts the questions to it.
-        budget: What the history may take, in bytes.
 
     Attributes:
-        share: How many bytes all tails together may hold raw.
         longest_tail: How many versions a chain's tail holds raw before a group is made of them.
         kept: How many of these stay raw.
         span: Over how many versions at most one is read back; 0 if every version stands alone.
     """
 
-    def __init__(self, policy: StoragePolicy, guard: Guard, budget: int) -> None:
-        self.share = share_of(budget)
+    def __init__(self, policy: StoragePolicy, guard: Guard) -> None:
         self.span: int = getattr(policy, "span", 0)
         self.kept = min(_RAW, self.span)
         self.longest_tail = self.kept + min(_GROUP, self.span)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 
-def measure(history: History, budget: int, *, by_key: bool = False) -> Usage:
+def measure(history: History, *, by_key: bool = False) -> Usage:
     """Return what a history takes. O(1), and O(versions) for the usage by key."""
     return Usage(
         current_bytes=history.current_bytes,
         history_bytes=history.history_bytes,
-        budget_bytes=budget,
+        budget_bytes=history.budget,
         peak_history_bytes=history.peak_bytes,
         commits_made=history.made,
         commits_retained=len(history.commits),

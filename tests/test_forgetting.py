@@ -32,6 +32,7 @@ from backpack import (
     CorruptError,
     Event,
     Pruned,
+    PruneRequest,
     Refused,
     StaleWriter,
     UnknownCommit,
@@ -40,7 +41,7 @@ from backpack.archive import SqlArchive
 from backpack.archive.database import Database
 from backpack.audit import audit
 from backpack.past import Past as OnDisk
-from backpack.policies import KeepAll
+from backpack.policies import KeepAll, Stub
 
 KIB = 1024
 
@@ -166,6 +167,48 @@ def test_a_smaller_budget_prunes_and_tells() -> None:
     assert audit(backpack) == []
 
 
+def test_the_old_budget_holds_until_the_history_fits_the_new_one() -> None:
+    """Whoever looks meanwhile, or at the most that was ever taken, sees nothing over budget."""
+    seen: list[tuple[int, int, int, int]] = []
+
+    def look(request: PruneRequest) -> list[str]:
+        usage = backpack.memory_usage()
+        seen.append((request.budget, request.used, usage.budget_bytes, usage.history_bytes))
+        return [each.id for each in request.candidates][:30]
+
+    backpack = Backpack(max_history_size="64 KiB", pruning=look)
+    for number in range(200):
+        backpack.pack("n", number)
+    took = backpack.memory_usage().history_bytes
+    backpack.resize("8 KiB")
+    assert {(8 * KIB, 64 * KIB, took)} == {
+        (asked, had, had_used) for asked, _, had, had_used in seen
+    }
+    assert [used for _, used, _, _ in seen] == sorted(
+        {used for _, used, _, _ in seen}, reverse=True
+    )
+    usage = backpack.memory_usage()
+    assert usage.history_bytes == usage.peak_history_bytes <= usage.budget_bytes == 8 * KIB
+
+
+def test_a_fork_and_a_checkpoint_have_the_budget_of_the_moment(tmp_path: Path) -> None:
+    """An archive has the one the Backpack was begun with: others are given where it is opened."""
+    url = f"sqlite:///{tmp_path}/archive.db"
+    limited: dict[str, Any] = {"max_history_size": "64 KiB", "reference": Stub("48 KiB")}
+    with closing(Backpack.open(url, "it", **limited)) as backpack:
+        backpack.pack("n", 1)
+        backpack.resize("32 KiB")  # Which is less than a value may have.
+        assert backpack.fork().max_history_size == 32 * KIB
+        backpack.save(tmp_path / "it.backpack")
+    assert Backpack.restore(tmp_path / "it.backpack").max_history_size == 32 * KIB
+    with pytest.raises(ConfigError, match="49,152 bytes for one value is above max_history_size"):
+        Backpack.restore(tmp_path / "it.backpack", max_history_size="16 KiB")
+    with closing(Backpack.open(url, "it")) as backpack:
+        assert backpack.max_history_size == 64 * KIB
+    with closing(Backpack.open(url, "it", max_history_size="50 KiB")) as backpack:
+        assert backpack.max_history_size == 50 * KIB
+
+
 def test_a_budget_that_cannot_be_met_is_refused() -> None:
     """Everything is as before, and the subscribers are told."""
     backpack = Backpack(max_history_size="64 KiB", pruning=KeepAll())
@@ -174,8 +217,15 @@ def test_a_budget_that_cannot_be_met_is_refused() -> None:
     heard: list[Event] = []
     backpack.subscribe(heard.append)
     before = backpack.memory_usage()
-    with pytest.raises(BudgetError, match="gives nothing more up"):
+    with pytest.raises(BudgetError) as caught:
         backpack.resize("4 KiB")
+    takes = before.history_bytes
+    assert str(caught.value) == (
+        f"what the history has to keep takes {takes:,} bytes, more than the budget of 4,096 that "
+        "it is to have, and KeepAll gives nothing more up; nothing was changed. What helps: a "
+        "larger budget, or another pruning policy"
+    )
+    assert (takes, 4096) == (caught.value.needed, caught.value.free)
     assert backpack.memory_usage() == before
     assert backpack.max_history_size == 64 * KIB
     (refused,) = heard

@@ -195,6 +195,8 @@ OPERATIONS: dict[str, Callable[[Backpack], object]] = {
     "tag": lambda bp: bp.tag(bp.history()[2], "one", "two"),
     "pin": lambda bp: bp.pin(bp.history()[2]),
     "rollback": lambda bp: bp.rollback(bp.history()[2]),
+    "resize": lambda bp: bp.resize(4600),
+    "erase": lambda bp: bp.erase(*bp.history()[1:3]),
 }
 
 

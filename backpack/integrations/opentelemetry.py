@@ -237,7 +237,7 @@ class _Meters:
                 )
             self._observed.add(instrumentation)
 
-    def _read(self, read: Callable[[History, int], int], _: CallbackOptions) -> list[Observation]:
+    def _read(self, read: Callable[[History], int], _: CallbackOptions) -> list[Observation]:
         """Return one observation for each set of attributes."""
         with self._lock:
             observed = list(self._observed)
@@ -247,43 +247,43 @@ class _Meters:
             if backpack is None:
                 continue
             # Without its lock: whoever holds that may be waiting for the one who collects.
-            figure = read(backpack._engine.history, backpack.max_history_size)
+            figure = read(backpack._engine.history)
             alike = tuple(sorted((key, repr(value)) for key, value in each.attributes.items()))
             sums[alike] = sums[alike][0] + figure if alike in sums else figure, each
         return [metrics.Observation(sum_, each.attributes) for sum_, each in sums.values()]
 
 
-#: Name, unit, description, and how each figure is read of a history and its budget. All add up.
-_FIGURES: Final[Sequence[tuple[str, str, str, Callable[[History, int], int]]]] = (
+#: Name, unit, description, and how each figure is read of a history. All add up.
+_FIGURES: Final[Sequence[tuple[str, str, str, Callable[[History], int]]]] = (
     (
         "backpack.history.size",
         "By",
         "Bytes of history: superseded versions and commit records, overhead included.",
-        lambda history, _: history.history_bytes,
+        lambda history: history.history_bytes,
     ),
     (
         "backpack.history.limit",
         "By",
         "What history may take at most.",
-        lambda _, budget: budget,
+        lambda history: history.budget,
     ),
     (
         "backpack.history.commits",
         "{commit}",
         "Commits that are retained.",
-        lambda history, _: len(history.commits),
+        lambda history: len(history.commits),
     ),
     (
         "backpack.state.size",
         "By",
         "Encoded bytes of the current values.",
-        lambda history, _: history.current_bytes,
+        lambda history: history.current_bytes,
     ),
     (
         "backpack.state.keys",
         "{key}",
         "Keys of the current state.",
-        lambda history, _: len(history.current),
+        lambda history: len(history.current),
     ),
 )
 

@@ -40,7 +40,6 @@ def _pruned_after_applying(*, peak_hidden: bool) -> Iterator[None]:
         room = relief.make_room(
             kept,
             proposal.Proposal(),
-            budget=self.settings.max_history_size,
             policy=self.settings.pruning,
             guard=self.guard,
             store=self.store,
