@@ -59,12 +59,14 @@ class Candidates(Collection[RetainedCommit]):
         self._victims = victims
         self._kept = kept
         self._stop = len(history.commits) - (not last_resort)
+        # The head may have been chosen without having been offered: by who had it erased.
+        self._chosen = len(victims) - (not last_resort and history.made in victims)
 
     def __len__(self) -> int:
         """How many there are. O(1) while nothing is pinned."""
         if self._history.pins or self._kept:
             return sum(1 for _ in self._offered())
-        return max(0, self._stop - len(self._victims))
+        return max(0, self._stop - self._chosen)
 
     def __iter__(self) -> Iterator[RetainedCommit]:
         commits, columns = self._history.commits, self._history.commits.columns
@@ -152,10 +154,11 @@ def make_room(
     workshop = Workshop(store)
     victims = set(leaving)
     plan, pressed = _compacted(history, proposal, workshop, budget, victims)
-    if plan.history_bytes <= budget:
-        freed = history.history_bytes - plan.history_bytes if victims else 0
-        return Room(plan, sorted(victims), freed)
     unpruned = plan.history_bytes
+    if leaving:
+        unpruned = make_plan(history, proposal, workshop).history_bytes
+    if plan.history_bytes <= budget:
+        return Room(plan, sorted(victims), unpruned - plan.history_bytes)
     needed = plan.history_bytes - history.history_bytes
     kept = [amendment.seq for amendment in proposal.amended]
     while plan.history_bytes > budget:

@@ -358,6 +358,44 @@ def test_subscribers_are_told_that_a_caller_chose() -> None:
     assert (pruned.commits, pruned.policy) == ((first.id,), "erase")
 
 
+def test_it_is_told_what_an_erasure_frees() -> None:
+    """So many bytes as the history would take more without it, whatever comes in the place."""
+    backpack = Backpack(max_history_size="64 KiB")
+    heard: list[Event] = []
+    for number in range(4):
+        backpack.pack("n", str(number) * 100)
+    before = backpack.memory_usage().history_bytes
+    backpack.subscribe(heard.append)
+    backpack.erase(backpack.history()[1])
+    gone = before - backpack.memory_usage().history_bytes
+    assert [gone] == [each.freed_bytes for each in heard if isinstance(each, Pruned)]
+    assert gone > 100
+    heard.clear()
+    with backpack.transaction(note="n" * 5000) as transaction:
+        transaction["n"] = 5
+        transaction.erase(*backpack.history())
+    (pruned,) = (each for each in heard if isinstance(each, Pruned))
+    assert gone < pruned.freed_bytes < 5000
+
+
+def test_where_the_newest_is_erased_the_others_are_counted_right() -> None:
+    """Where that makes too little room, the policy is offered what is left, and told how many."""
+    offered: list[tuple[int, int]] = []
+
+    def count_them(request: PruneRequest) -> list[str]:
+        offered.append((len(request.candidates), len(list(request.candidates))))
+        return [each.id for each in request.candidates]
+
+    backpack = Backpack(max_history_size="8 KiB", pruning=count_them)
+    for number in range(5):
+        backpack.pack("n", number)
+    with backpack.transaction(note="n" * (backpack.memory_usage().headroom_bytes)) as transaction:
+        transaction["n"] = 5
+        transaction.erase(*backpack.history()[:2])
+    assert [(3, 3)] == offered
+    assert backpack.history() == [transaction.commit]
+
+
 def test_nothing_of_what_was_erased_is_in_the_file(tmp_path: Path) -> None:
     """Neither its value nor its note; what others also see is."""
     path = tmp_path / "archive.db"
