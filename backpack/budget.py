@@ -56,7 +56,7 @@ _UNICODE_BYTES: Final = 78
 
 #: A history with nothing in it: its tables and the columns of its commits, with the room they take
 #: ahead as they begin to grow.
-EMPTY_BYTES = 2560
+EMPTY_BYTES = 2816
 #: A retained commit: its places in the nine columns, and the sixteenth they take ahead.
 COMMIT_BYTES = 64
 #: What is out of the ordinary about a commit: the record of it, its slot in the table, the
