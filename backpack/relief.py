@@ -158,7 +158,8 @@ def make_room(
     if leaving:
         unpruned = make_plan(history, proposal, workshop).history_bytes
     if plan.history_bytes <= budget:
-        return Room(plan, sorted(victims), unpruned - plan.history_bytes)
+        freed = unpruned - plan.history_bytes
+        return Room(plan, sorted(victims), freed)
     needed = plan.history_bytes - history.history_bytes
     kept = [amendment.seq for amendment in proposal.amended]
     while plan.history_bytes > budget:

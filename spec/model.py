@@ -71,12 +71,14 @@ class Model:
             or nothing.
         commits: Every commit, the oldest first.
         pinned: The numbers of the pinned commits.
+        erased: The numbers of the commits that somebody had removed for good.
     """
 
     code: str
     measure: Callable[[str, object, Sequence[object]], tuple[int, Reference | None]]
     commits: list[Recorded] = field(factory=list)
     pinned: set[int] = field(factory=set)
+    erased: set[int] = field(factory=set)
 
     def predict(
         self,
@@ -134,6 +136,7 @@ class Model:
         """Note that every commit behind this one was lost."""
         del self.commits[head:]
         self.pinned = {seq for seq in self.pinned if seq <= head}
+        self.erased = {seq for seq in self.erased if seq <= head}
 
     def retag(self, seq: int, tags: Collection[str]) -> None:
         """Note that a commit now has these tags."""

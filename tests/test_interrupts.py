@@ -164,7 +164,7 @@ def grouping() -> Backpack:
 
 def pressing() -> Backpack:
     """Return one in which the next pack fits only if what is raw is compacted."""
-    return leaning(9_984, 4, Oldest())
+    return leaning(10_240, 4, Oldest())
 
 
 def leaned_on() -> Backpack:

@@ -238,17 +238,29 @@ def ids_are_answered_truly(backpack: Backpack, model: Model, most: int | None = 
             _require_error(backpack, stranger, UnknownCommit)
 
 
-def _require_error(backpack: Backpack, commit_id: str, error: type[BackpackError]) -> None:
+def _require_error(
+    backpack: Backpack, commit_id: str, error: type[BackpackError], law_id: str = "P2"
+) -> None:
     for what, look in (("snapshot", backpack.snapshot), ("diff", backpack.diff)):
         try:
             look(*[commit_id] * (1 + (what == "diff")))
         except BackpackError as raised:
-            require(type(raised) is error, "P2", f"{commit_id!r} gave {raised!r}.")
+            require(type(raised) is error, law_id, f"{commit_id!r} gave {raised!r}.")
         else:
-            raise LawBroken("P2", f"{commit_id!r} gave a {what}, not {error.__name__}.")
+            raise LawBroken(law_id, f"{commit_id!r} gave a {what}, not {error.__name__}.")
 
 
 proclaim("P3", "A misbehaving policy changes nothing but the error.", CONTAINER)
+
+
+@law("P4", CONTAINER)
+def erased_is_gone(backpack: Backpack, model: Model, most: int | None = None) -> None:
+    """A commit that is erased is gone, from the archive too; all others are what they were."""
+    listed = {commit.seq for commit in backpack.history()}
+    left = sorted(model.erased & listed)
+    require(not left, "P4", lambda: f"Erased, and listed: {left}.")
+    for seq in some(sorted(model.erased), most):
+        _require_error(backpack, model.commits[seq - 1].commit.id, CommitPruned, "P4")
 
 
 # --- values --------------------------------------------------------------------------------------

@@ -30,12 +30,12 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from backpack.spec.laws import CONTAINER, laws_of
-from backpack.spec.machine.abusing import Abusing
 from backpack.spec.machine.archiving import Archiving
 from backpack.spec.machine.base import Bench
 from backpack.spec.machine.changing import Changing
 from backpack.spec.machine.closing import Step, closing, closing_archive
 from backpack.spec.machine.conflicting import Conflicting
+from backpack.spec.machine.forgetting import Forgetting
 from backpack.spec.machine.keeping import Keeping
 from backpack.spec.machine.looking import Looking
 from backpack.spec.machine.mapping import Mapping
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["ArchiveMachine", "BackpackMachine", "Bench", "machine_for"]
 
 
-class BackpackMachine(Changing, Mapping, Conflicting, Looking, Keeping, Abusing):
+class BackpackMachine(Changing, Mapping, Conflicting, Looking, Keeping, Forgetting):
     """Random programs on the Backpack that :meth:`make` makes."""
 
     def last_steps(self) -> Iterator[Step]:

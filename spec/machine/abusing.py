@@ -156,12 +156,21 @@ class Abusing(Doing):
         axis: str,
         misdeed: str,
         trespass: str,
-        change: Callable[[], Commit],
+        change: Callable[[], Commit | None],
         changes: dict[str, object] | None = None,
         *,
         patience: int = 0,
     ) -> None:
-        """Change something while a policy misbehaves; then it behaves again."""
+        """Change something while a policy misbehaves; then it behaves again.
+
+        Args:
+            axis: Which policy.
+            misdeed: What it does.
+            trespass: What that does to the Backpack, if it does.
+            change: Changes something; returns the commit that was made or tagged, if any was.
+            changes: What the commit does; None where one was tagged.
+            patience: How often the policy behaves before.
+        """
         if self.over:
             return
         before, saboteur = self.fingerprint(), self.saboteur
@@ -170,8 +179,10 @@ class Abusing(Doing):
         saboteur.patience = patience
         self.heard = Heard()
         commit: Commit | None = None
+        is_done = False
         try:
             commit = change()
+            is_done = True
         except PolicyError as error:
             event(f"sabotaged {axis}: {misdeed}" if saboteur.fired else "a policy failed by itself")
             self.require_unchanged(before, error, "P3")
@@ -187,11 +198,11 @@ class Abusing(Doing):
             self.require_told([Refused(error, (*changes,) if changes else ())], error)
         finally:
             saboteur.axis, self.committing = None, True
-        if commit is None:
-            return
-        if saboteur.fired:
+        if is_done and saboteur.fired:
             self.over = "intruder" in self.backpack or misdeed == "reenter"
             self.breaks("P3", f"{axis} did {misdeed} ({trespass}) and nobody objected.")
+        if commit is None:
+            return
         if changes is not None:
             self.model.record(commit, changes)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,8 @@ from backpack.spec.hostile import Saboteur
 from backpack.spec.laws import LawBroken
 from backpack.spec.laws.archive import check_made_again
 from backpack.spec.machine.abusing import at_line
-from backpack.spec.machine.base import event, keys, simple_values, step
+from backpack.spec.machine.base import begun, event, keys, simple_values, step
+from backpack.spec.machine.forgetting import Forgetting, several
 from backpack.spec.machine.keeping import Keeping
 from backpack.spec.temporary import abandon, copied, folder_of, removed, temporary_archive
 
@@ -34,7 +35,7 @@ _STRIDE: Final = 20
 _MORE: Final = 2
 
 
-class Archiving(Keeping):
+class Archiving(Keeping, Forgetting):
     """Restarts and crashes of a Backpack that enters into an archive what it gives up."""
 
     @initialize(budget=st.integers(0, 11), on_commit=st.booleans())
@@ -118,6 +119,26 @@ class Archiving(Keeping):
             event("killed while it packs")
             self.revive(images, least)
 
+    @step(at=several, key=st.none() | keys, line=st.integers(1, _STRIDE), when=begun)
+    def crash_while_erasing(self, at: list[int], key: str | None, line: int) -> None:
+        """Be killed while commits are erased: all of them are gone then, or none.
+
+        Where another comes in their place, it is there, or they are.
+        """
+        going, least, made = self.numbers(at), self.durable, len(self.model.commits)
+        if going & {*self.model.pinned, *([made] if key is None else [])}:
+            return
+        if not all(map(self.is_there, going)):
+            return
+        with self.imaged(line) as images:
+            if key is None:
+                self.erase_commits(going)
+            else:
+                self.replace_commits(going, key, made)
+        if images:
+            event("killed while it erases")
+            self.revive(images, least, going, 0 if key is None else made + 1)
+
     @step(line=st.integers(1, _STRIDE))
     def crash_while_closing(self, line: int) -> None:
         """Be killed in the middle of closing it; where that writes nothing, all is there."""
@@ -172,20 +193,40 @@ class Archiving(Keeping):
         with at_line(_WRITING, line, keep, every=_STRIDE):
             yield images
 
-    def revive(self, images: list[Any], least: int) -> None:
+    def revive(
+        self, images: list[Any], least: int, going: Collection[int] = (), instead: int = 0
+    ) -> None:
         """A3: what a crash has left can be gone on with, and has so many commits; do so with one.
 
         Args:
             images: What it has left, or would have, at some moments; that of the last is taken.
             least: The number of the newest commit that has to be there.
+            going: The numbers of the commits that were being erased.
+            instead: The number of the commit that was to come in their place, if one was.
         """
         for image in images[:-1]:
             with self.judging("A3"):
                 backpack = self.opened_again(image, self.model.code, lambda request: None)
                 self.opened(backpack)
-                self.require_head(backpack, "A3", least)
+                head = self.require_head(backpack, "A3", least)
+                self.still_there(backpack, head, going, instead)
         if not self.over:
-            self.reopen("A3", images[-1], least)
+            self.reopen("A3", images[-1], least, going, instead)
+
+    def still_there(
+        self, backpack: Backpack, head: int, going: Collection[int], instead: int
+    ) -> set[int]:
+        """Return which commits are there of those that were being erased: all, or none."""
+        before = {seq for seq in going if seq <= head}
+        there = before & {commit.seq for commit in backpack.history()}
+        possible = [before, set()] if not instead else [set()] if head >= instead else [before]
+        self.require(
+            there in possible,
+            "A3",
+            f"Of {sorted(before)}, which were being erased, {sorted(there)} are there; the newest "
+            f"commit is {head}, and {instead or 'none'} was to come in their place.",
+        )
+        return there
 
     def require_head(self, backpack: Backpack, law: str, least: int) -> int:
         """Return the number of the newest commit of what was made again, if it can be that."""
@@ -197,13 +238,22 @@ class Archiving(Keeping):
         )
         return head
 
-    def reopen(self, law: str, archive: Any, least: int) -> tuple[dict[str, tuple[int, int]], bool]:
+    def reopen(
+        self,
+        law: str,
+        archive: Any,
+        least: int,
+        going: Collection[int] = (),
+        instead: int = 0,
+    ) -> tuple[dict[str, tuple[int, int]], bool]:
         """Open what is in an archive, and go on with it.
 
         Args:
             law: The law that says what is there.
             archive: The archive.
             least: The number of the newest commit that has to be there.
+            going: As for :meth:`revive`.
+            instead: As for :meth:`revive`.
 
         Returns:
             How often retained commits were looked at, and whether room had to be made for it.
@@ -218,6 +268,7 @@ class Archiving(Keeping):
             self.opened(backpack)
             head = self.require_head(backpack, law, least)
             self.model.forget(head)
+            self.model.erased -= self.still_there(backpack, head, going, instead)
             self.archive, self.closed = archive, head
             self.adopt(backpack, self.model)
             looked = accesses(backpack)

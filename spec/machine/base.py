@@ -165,6 +165,7 @@ class Bench(RuleBasedStateMachine):
         is_long = not self.budgets and budget in _GENEROUS and size < _SMALL
         if is_long:
             size *= 40
+        self.size = size
         self.adopt(Backpack(**self.settings(plain, size), **self.place()))
         if is_long:  # What happens only to long histories is to happen, too.
             self.run(self.lengthen)
@@ -198,6 +199,7 @@ class Bench(RuleBasedStateMachine):
         self.opened(backpack)
         self.backpack = backpack
         self.committing = True
+        self.budget = backpack.max_history_size
         self.highest = 0
         self.faults: list[LawBroken] = []
         self.heard = Heard()
@@ -294,10 +296,11 @@ class Bench(RuleBasedStateMachine):
     def table(self) -> Table:
         """Return the newest commits, as the pruning policy last saw them."""
         stay = {commit.seq for commit in retained(self.backpack)}
-        gone = "archived" if has_archive(self.backpack) else "pruned"
+        otherwise = "archived" if has_archive(self.backpack) else "pruned"
         rows = []
         for recorded in self.model.commits[-_ROWS:]:
             commit = recorded.commit
+            gone = "erased" if commit.seq in self.model.erased else otherwise
             rows.append(
                 (
                     commit.id,
@@ -343,7 +346,7 @@ class Bench(RuleBasedStateMachine):
         self.note(usage.commits_made == made, "F1", "A policy sees a change before it is made.")
         self.note(
             (request.budget, request.needed, request.head)
-            == (backpack.max_history_size, request.used - request.budget, backpack.head)
+            == (self.budget, request.used - self.budget, backpack.head)
             and request.needed > 0,
             "Q1",
             f"Asked for {request.needed} of {request.used} bytes used, budget {request.budget}.",

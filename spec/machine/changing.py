@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
-from backpack.audit import has_archive, raw_bytes, retained
+from backpack.audit import raw_bytes, retained
 from backpack.errors import (
     CommitPruned,
     UnknownKey,
@@ -246,7 +246,7 @@ class Changing(Doing):
             },
         }
         stays = recorded.seq in {commit.seq for commit in retained(self.backpack)}
-        is_there = stays or has_archive(self.backpack)
+        is_there = self.is_there(recorded.seq)
         left_out = [key for key, version in old.items() if self.model.is_left_out(version)]
         if not is_there or left_out:
             event("rollback to what is not there")

@@ -42,6 +42,7 @@ def closing(turn: int) -> Iterator[Step]:
     yield from _changes(turn, *keys)
     yield from _misdeeds(turn, *keys)
     yield from _crowding(turn)
+    yield from _forgetting(turn, *keys)
     yield "interrupt_packs", {"key": keys[1], "first": 1 + turn % 2}
     yield "look_again", {}
 
@@ -67,6 +68,7 @@ def closing_archive(turn: int) -> Iterator[Step]:
     # What is current where the log ends is superseded, and then something else is written.
     yield "leave_out", {"key": second, "beyond": 20, "kind": 0, "then": ["large"]}
     yield "restart", {}
+    yield from _erased_there(turn, third)
     yield "pack", {"program": [(second, turn)], "by": None, "note": None}
     yield "tag", {"at": -2, "tags": {"decided"}, "on": True, "pinned": False}
     yield "crash", {}
@@ -102,6 +104,16 @@ def _looks_at_archive(turn: int, key: str, other: str, third: str) -> Iterator[S
         yield "rollback", {"at": older + further, "names": None}
     yield "fork", {"at": old, "names": {other}, "move": False}
     yield "pin", {"at": near, "on": True}
+
+
+def _erased_there(turn: int, key: str) -> Iterator[Step]:
+    """Have commits erased that are archived, next to each other and apart, and retained ones."""
+    first = 2 * (turn % 9) + 1
+    yield "erase", {"at": [first, first + 2, first + 10]}
+    yield "erase", {"at": [first + 4, 2 * (turn % 2 + 1)]}
+    yield "crash_while_erasing", {"at": [first + 6], "key": None, "line": 1 + turn % 20}
+    yield "crash_while_erasing", {"at": [0, first + 8], "key": key, "line": 1 + turn % 20}
+    yield "resize", {"percent": 70}
 
 
 def _grown(turn: int) -> Iterator[str]:
@@ -180,6 +192,29 @@ def _misdeeds(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
         },
     )
     yield "pack_under_watch", {"key": other, "value": turn, "note": 300, "letter": "n"}
+
+
+def _forgetting(turn: int, key: str, other: str, third: str) -> Iterator[Step]:
+    """Have commits erased, old ones and new ones, and the budget changed."""
+    near, far = 2 * (turn % 4 + 1), 2 * (turn % 7 + 2)
+    yield "erase", {"at": [near]}
+    yield "erase", {"at": [far, far + 2, far + 6]}
+    yield "erase", {"at": [0, near]}
+    yield "resize", {"percent": 200}
+    yield "pack", {"program": [(key, turn), (other, [turn]), (key, -turn)], "by": None, "note": "n"}
+    yield "replace", {"at": [2, 4], "key": third, "value": turn}
+    yield "replace", {"at": [0], "key": key, "value": [turn]}
+    yield (
+        "sabotage_resizing",
+        {
+            "misdeed": _from(MISDEEDS["pruning"], turn)[0],
+            "trespass": _from(_TRESPASSES, turn)[0],
+            "key": other,
+        },
+    )
+    yield "resize", {"percent": 50}
+    yield "look_back", {"at": near}
+    yield "resize", {"percent": 100}
 
 
 def _crowding(turn: int) -> Iterator[Step]:

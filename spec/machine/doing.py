@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from backpack.audit import raw_bytes, retained
+from backpack.audit import has_archive, raw_bytes, retained
 from backpack.errors import BackpackError, BudgetError, CommitPruned, PolicyError
 from backpack.guard import name_of
 from backpack.records import Committed, Pruned, Referenced, Refused
@@ -45,6 +45,7 @@ class Doing(Bench):
         by: str | None = None,
         tags: Collection[str] = (),
         note: str | None = None,
+        erased: Collection[int] = (),
     ) -> None:
         """Do something that makes a commit, and tell the model; or see it refused.
 
@@ -54,6 +55,7 @@ class Doing(Bench):
             by: The node it must name.
             tags: The tags it must have.
             note: The note it must have.
+            erased: The numbers of the commits in whose place it comes.
         """
         before, order = self.fingerprint(), list(self.backpack)
         were = retained(self.backpack)
@@ -78,13 +80,15 @@ class Doing(Bench):
         in_order = evolve(commit, changes=tuple(sorted(commit.changes, key=lambda each: each.key)))
         self.require(in_order == predicted, "C1", lambda: f"{commit} is not {predicted}.")
         self.model.record(commit, changes)
+        self.model.erased.update(erased)
         stayed = [key for key in order if changes.get(key) is not REMOVED]
         self.require(
             list(self.backpack)[: len(stayed)] == stayed,
             "R1",
             f"The keys were {order}, are {list(self.backpack)}, and {sorted(changes)} changed.",
         )
-        self.require_true_events(commit, were)
+        gone = self.erased_since(were, erased) if erased else self.pruned_since(were)
+        self.require_true_events(commit, gone)
 
     def require_true_refusal(self, error: BudgetError, told: Refused) -> None:
         """B1, E1, F2 and Q1, after a refusal: it had to be, and everybody was told the truth."""
@@ -124,9 +128,31 @@ class Doing(Bench):
         freed = self.heard.requests[0][0].used - used if self.heard.requests else -1
         return [Pruned(pruned, freed, name_of(self.backpack.pruning))]
 
-    def require_true_events(self, commit: Commit, were: list[Commit]) -> None:
-        """E1 and Q1, after a commit: what subscribers and policies were told is what happened."""
-        expected = self.pruned_since(were)
+    def erased_since(self, were: list[Commit], erased: Collection[int]) -> list[Event]:
+        """Return what subscribers must have been told, if a caller had commits erased.
+
+        Those that had to be pruned beside them go with them.
+        """
+        left = {each.id for each in retained(self.backpack)}
+        gone = tuple(each.id for each in reversed(were) if each.id not in left)
+        numbers = {each.seq for each in were if each.id not in left}
+        self.require(
+            numbers.issuperset({each.seq for each in were} & {*erased})
+            and (self.heard.requests or numbers.issubset(erased)),
+            "P4",
+            f"{sorted(erased)} were erased, and {sorted(numbers)} went.",
+        )
+        freed = [each.freed_bytes for each in self.heard.events if isinstance(each, Pruned)]
+        return [Pruned(gone, freed[0] if freed else 0, "erase")] if gone else []
+
+    def require_true_events(self, commit: Commit, expected: list[Event]) -> None:
+        """E1 and Q1, after a commit: what subscribers and policies were told is what happened.
+
+        Args:
+            commit: The commit.
+            expected: What they must have been told of those that went for it.
+        """
+        expected = list(expected)
         state = self.model.commits[-1].state
         for change in commit.changes:
             if change.kind == "set" and state[change.key].reference is not None:
@@ -188,6 +214,11 @@ class Doing(Bench):
         before, after = self.model.state_at(first.seq), self.model.state_at(second.seq)
         law = self.exactness(first.seq, second.seq)
         self.ask(law, check_diff, diff, before, after, law)
+
+    def is_there(self, seq: int) -> bool:
+        """Whether a commit has to be answered for, from memory or from the archive."""
+        is_kept = seq in {commit.seq for commit in retained(self.backpack)}
+        return is_kept or (has_archive(self.backpack) and seq not in self.model.erased)
 
     def commit_at(self, at: int) -> Recorded:
         """Return a commit.

@@ -79,7 +79,7 @@ class Looking(Doing):
         """Read views opened earlier: exact still, whatever became of what they gave, or pruned."""
         for backpack, model, snapshot in self.views:
             stays = snapshot.commit.seq in {commit.seq for commit in retained(backpack)}
-            if stays or has_archive(backpack):
+            if stays or (has_archive(backpack) and snapshot.commit.seq not in model.erased):
                 spoil(snapshot.to_dict())
                 for key in snapshot:
                     spoil(snapshot.unpack(key))

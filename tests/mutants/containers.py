@@ -9,6 +9,7 @@ from mutants.containers_account import BROKEN_ACCOUNTS
 from mutants.containers_archived import BROKEN_ARCHIVES
 from mutants.containers_asking import BROKEN_QUESTIONS
 from mutants.containers_changing import BROKEN_CHANGES
+from mutants.containers_forgetting import BROKEN_FORGETTING
 from mutants.containers_leaning import BROKEN_LEANINGS
 from mutants.containers_reading import BROKEN_READINGS
 from mutants.containers_unseen import BROKEN_UNSEEN
@@ -23,5 +24,6 @@ BROKEN: Final[dict[str, BrokenContainer]] = {
     **BROKEN_CHANGES,
     **BROKEN_UNSEEN,
     **BROKEN_LEANINGS,
+    **BROKEN_FORGETTING,
     **BROKEN_ARCHIVES,
 }

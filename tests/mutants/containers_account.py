@@ -82,10 +82,10 @@ BROKEN_ACCOUNTS: Final[dict[str, BrokenContainer]] = {
     "what fits exactly is refused": BrokenContainer(
         "B1",
         rewriting(
-            engine.Engine,
-            "apply",
-            "budget=self.settings.max_history_size",
-            "budget=self.settings.max_history_size - 1",
+            relief,
+            "make_room",
+            "history.budget if proposal.budget is None else proposal.budget",
+            "(history.budget if proposal.budget is None else proposal.budget) - 1",
         ),
     ),
     "pruning stops 64 bytes early": BrokenContainer(

@@ -49,7 +49,7 @@ BROKEN_LEANINGS: Final[dict[str, BrokenContainer]] = {
     ),
     "tails hold raw twice their share": BrokenContainer(
         "B4",
-        rewriting(store, "share_of", "return budget // _SHARES", "return budget // 8"),
+        rewriting(budget, "share_of", "return budget // _SHARES", "return budget // 8"),
     ),
     "pruning is asked before what is raw was made groups": BrokenContainer(
         "B4",

@@ -172,7 +172,7 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
         rewriting(
             relief.Candidates,
             "__len__",
-            "max(0, self._stop - len(self._victims))",
+            "max(0, self._stop - self._chosen)",
             "max(0, self._stop)",
         ),
     ),
