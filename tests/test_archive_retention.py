@@ -78,6 +78,31 @@ def test_by_age(url: str) -> None:
     backpack.close()
 
 
+@pytest.mark.parametrize(("wrong", "stays"), [(4e9, True), (5.0, False)])
+def test_a_clock_that_was_wrong_for_a_while_makes_no_other_older(
+    wrong: float, stays: bool, url: str
+) -> None:
+    """One commit from the future stays itself, and holds up none; one of long ago goes alone."""
+    now = 1_700_000_000.0
+    times = [now + number for number in range(400)]
+    times[150] = wrong
+    ticking = iter(times)
+    archive = SqlArchive(url, write="on-commit", max_age=100)
+    small: dict[str, Any] = {"max_history_size": 6000, "reference": {"max_value_size": 2000}}
+    with Backpack.open(archive, "it", clock=lambda: next(ticking), **small) as backpack:
+        for number in range(len(times)):
+            backpack.pack("n", f"{number}" + "x" * 100)
+            if number == 200:
+                there = {each.seq for each in backpack.history()}
+                # What was before a leap ahead was old at that moment.
+                assert there >= {*range(152 if stays else 101, 202)} - {151}
+                assert stays == (151 in there)
+        there = {each.seq for each in backpack.history()}
+        assert stays == (151 in there)
+        assert {*range(301, 401)} <= there - {151} <= {*range(290, 401)}
+        assert all(backpack.snapshot(f"{seq}-{backpack.code}")["n"][:2] for seq in there)
+
+
 def test_by_size(url: str) -> None:
     """It takes no more on disk than it may; a file that took more shrinks."""
     backpack, past = used(url, 1000)
@@ -321,7 +346,7 @@ VERSION = "a version of 'a' in the archive was never written so: "
         ),
         (
             "UPDATE backpack_commits SET time = -9e999 WHERE seq = 3",
-            "commit 3 in the archive was never written so: -inf is no time of a commit",
+            "the oldest commit in the archive was never written so: -inf is no time of a commit",
         ),
         (
             "UPDATE backpack_commits SET seq = 2.5 WHERE seq = 2",

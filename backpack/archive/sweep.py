@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -116,9 +115,13 @@ class Sweeper:
                 .order_by(COMMITS.c.seq)
                 .limit(wanted if retention.max_age is None else None)
             ).all()
-            times = (time_in(row.time, f"commit {row.seq!r:.40}") for row in rows)
-            old = sum(1 for _ in takewhile(lambda time: retention.may_go(time, newest), times))
-            seqs = [seq_in(row.seq) for row in rows[: max(wanted, old)]]
+            # A clock that was wrong for a while makes no other commit older, or younger.
+            seqs = [
+                seq_in(row.seq)
+                for place, row in enumerate(rows)
+                if place < wanted
+                or retention.may_go(time_in(row.time, f"commit {row.seq!r:.40}"), newest)
+            ]
             if not seqs:
                 break
             some, of_them = self.remove(connection, seqs, self._log.head)
@@ -157,20 +160,17 @@ class Sweeper:
         known, connection, head = self._standing, self._log.database.connection, self._log.head
         if known is not None and (known.archived, known.head) == (archived, head):
             return known
-        where = removable(self._log.name, head)
-        oldest: float | None = None
-        if self._retention.max_age is not None:
-            query = (
-                select(COMMITS.c.seq, COMMITS.c.time).where(where).order_by(COMMITS.c.seq).limit(1)
-            )
-            found = connection.execute(query).first()
-            oldest = None if found is None else time_in(found.time, f"commit {found.seq!r:.40}")
-        if known is None:
-            count = connection.scalar(select(func.count()).select_from(COMMITS).where(where)) or 0
-            self._standing = _Standing(head, archived, count, oldest)
-            return self._standing
-        more = archived - known.archived + (known.head != head)
-        return _Standing(head, archived, known.count + more, oldest)
+        more = 0 if known is None else archived - known.archived + (known.head != head)
+        if known is not None and (known.count or not more):
+            # What came since is no older, unless a clock was set back: that is seen the next time.
+            return _Standing(head, archived, known.count + more, known.oldest)
+        columns = func.count(), func.min(COMMITS.c.time)
+        count, time = connection.execute(
+            select(*columns).where(removable(self._log.name, head))
+        ).one()
+        oldest = None if time is None else time_in(time, "the oldest commit")
+        self._standing = _Standing(head, archived, count, oldest)
+        return self._standing
 
     def _measured(self) -> int:
         """Return how many bytes it takes; a server is asked once more may be there than allowed."""
