@@ -360,7 +360,7 @@ def test_an_archive_that_has_a_writer_is_not_written_over(named: Any, tmp_path: 
     with pytest.raises(ArchiveError) as caught:
         saved.save(target)
     assert str(caught.value) == (
-        f"{target} is an archive that has a writer, which holds runs.db.a.lock; close that, or "
+        f"{target} is an archive that has a writer, which holds runs.db@a.lock; close that, or "
         "name another file"
     )
     past.record(writer.pack("a", "more"), {"a": "more"})
@@ -396,7 +396,7 @@ def test_who_opens_it_meanwhile_keeps_it(tmp_path: Path, monkeypatch: pytest.Mon
     backpack.close()
     with Backpack.open(f"sqlite:///{path}", "a", **settings()) as again:
         past.check(again)
-    assert ["runs.db", "runs.db.a.lock"] == sorted(each.name for each in tmp_path.iterdir())
+    assert ["runs.db", "runs.db@a.lock"] == sorted(each.name for each in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -632,6 +632,41 @@ def test_what_somebody_forged_is_refused(
         read_all(path)
     assert "\n" not in str(caught.value)
     assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [2**42, 2**44, 2**62 - 1])
+def test_a_number_that_no_commit_has_is_refused(number: int, tmp_path: Path) -> None:
+    """Not once there are others behind it, that nobody could open again."""
+    path = tmp_path / "file"
+    backpack = Backpack()
+    backpack.pack("a", 1)
+    backpack.save(path)
+    forged(path, "commits", seq=number, last_access=number)
+    forged(path, "versions", seq=number, ground=number)
+    forged(path, "packs", head=number)
+    with pytest.raises(CorruptError):
+        Backpack.restore(path, archive=f"sqlite:///{tmp_path}/runs.db")
+    with pytest.raises(CorruptError):
+        Backpack.restore(path)
+
+
+def test_looks_beyond_number_are_as_many_as_can_be(tmp_path: Path) -> None:
+    """They are no part of what is vouched for: whatever is said of them, it can be gone on."""
+    path, url = tmp_path / "file", f"sqlite:///{tmp_path}/runs.db"
+    backpack = Backpack()
+    backpack.pack("a", 1)
+    backpack.save(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE backpack_commits SET accesses = ?, last_access = ?", [2**62 - 1] * 2
+        )
+    with Backpack.restore(path, archive=url) as again:
+        for _ in range(3):
+            assert again.snapshot(backpack.history()[0]).to_dict() == {"a": 1}
+        name = again.code
+    for _ in range(2):
+        with Backpack.open(url, name) as again:
+            again.snapshot(again.history()[0])["a"]
 
 
 def test_a_commit_that_was_made_one_of_an_archive_is_missed(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 _LARGEST: Final = 2**62
+#: No commit has a number as large: a million a second for a month.
+_LAST_COMMIT: Final = 2**42
 _CODE: Final = re.compile(r"[a-z][0-9a-z]{1,15}", re.ASCII)
 _CLASS: Final = re.compile(r"[\w.<>]{1,200}:[\w.<>]{1,200}")
 _MARKED_PACK: Final = (
@@ -119,6 +121,7 @@ def check_pack(row: Mapping[str, Any]) -> None:
     texts = [row[each] for each in ("name", "code", "codec", "settings")]
     if not (
         all(type(each) is int and 0 <= each < _LARGEST for each in numbers)
+        and row["head"] < _LAST_COMMIT
         and all(type(each) is str for each in texts)
         and _CODE.fullmatch(row["code"])
         and _CLASS.fullmatch(row["codec"])
@@ -162,13 +165,13 @@ def commit_of(row: Mapping[str, Any], code: str) -> LoggedCommit:
         if sorted({*tags}) != [*tags] or len({each.key for each in changes}) != len(changes):
             raise ValueError("it has something twice, or not in order")
         by, note = (None if row[each] is None else _text(row[each]) for each in ("by", "note"))
-        commit = Commit(code, _whole(row["seq"]), _time(row["time"]), changes, by, tags, note)
+        commit = Commit(code, _number(row["seq"]), _time(row["time"]), changes, by, tags, note)
         return LoggedCommit(
             commit,
             bool(row["retained"]),
             bool(row["pinned"]),
-            _whole(row["accesses"]),
-            _whole(row["last_access"]),
+            min(_whole(row["accesses"]), _LAST_COMMIT),
+            min(_whole(row["last_access"]), _LAST_COMMIT),
         )
     except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise CorruptError(f"commit {row['seq']!r:.40} in the archive is none: {error}") from None
@@ -374,6 +377,13 @@ def _whole(value: object) -> int:
     number = _integer(value)
     if not 0 <= number < _LARGEST:
         raise ValueError(f"{number} is out of range")
+    return number
+
+
+def _number(value: object) -> int:
+    number = _whole(value)
+    if number >= _LAST_COMMIT:
+        raise ValueError(f"{number} is the number of no commit")
     return number
 
 
