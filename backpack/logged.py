@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from backpack.protocols import ReadableLog
     from backpack.records import Commit, Reference
@@ -123,7 +123,7 @@ class Saved:
         codec: The name of its codec's class.
         settings: Its settings, as JSON.
         commits: Its commits, in order.
-        versions: Their versions, those of a key in order.
+        versions: Their versions, those of a key in order; closed by whoever reads it.
         count: How many versions that are; 0 if that is not known.
     """
 
@@ -132,7 +132,7 @@ class Saved:
     codec: str
     settings: str
     commits: Sequence[LoggedCommit]
-    versions: Iterable[LoggedVersion]
+    versions: Generator[LoggedVersion, None, None]
     count: int
 
 
@@ -165,7 +165,7 @@ def is_left_out(reference: Reference | None) -> bool:
     return reference is not None and not reference.spilled
 
 
-def logged_again(log: ReadableLog) -> Iterator[LoggedVersion]:
+def logged_again(log: ReadableLog) -> Generator[LoggedVersion, None, None]:
     """Iterate over the versions in a log, as they are entered into another."""
     key, base, base_seq = None, None, 0
     for each in log.versions(0):

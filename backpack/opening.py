@@ -127,6 +127,7 @@ def restore_from(
     with closing(checkpoints.opened(path, found)) as source:
         config = _config_of(source, str(path), preset, allow_imports, overrides)
         archive = config.strategies.archive
+        checkpoints.check_apart(path, archive)
         backpack = _empty(cls, config, clock, source, archive)
         engine = backpack._engine
         # Where it does not fit, nothing is to be left behind in the archive.

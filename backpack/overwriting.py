@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from glob import escape
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Final
 
+from backpack.lock_files import locks_of
 from backpack.wording import one_line
 
 try:
@@ -49,7 +49,7 @@ def obstacle(path: Path, *, plain: bool = True) -> str | None:
         return "is a folder; name a file in it"
     if mode is not None and not S_ISREG(mode):
         return "is no plain file, and is not replaced; name another file" if plain else None
-    # SQLite writes beside the file that a link leads to, and a writer is locked by its own name.
+    # SQLite writes beside the file that a link leads to; what is beside the link may be old.
     places = dict.fromkeys((path.absolute(), Path(os.path.realpath(path))))
     return next(filter(None, map(_user, places)), None)
 
@@ -64,7 +64,7 @@ def is_same(one: Path, other: Path) -> bool:
 
 def _user(path: Path) -> str | None:
     """Return what tells that somebody has a database open, or did not close it."""
-    for lock in sorted(path.parent.glob(f"{escape(path.name)}.*.lock")):
+    for lock in locks_of(path):
         if _is_held(lock):
             return (
                 f"is an archive that has a writer, which holds {one_line(lock.name)}; close that, "

@@ -16,11 +16,12 @@ from backpack.scribe import logged_at
 from backpack.strategies import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Sequence
 
     from backpack.engine import Engine
     from backpack.history import Held, History
     from backpack.protocols import CommitLog
+    from backpack.scribe import Scribe
     from backpack.settings import Settings
     from backpack.store import Store
 
@@ -40,7 +41,7 @@ def settings_of(settings: Settings) -> str:
 
 def versions_of(
     history: History, store: Store, log: CommitLog | None = None
-) -> Iterator[LoggedVersion]:
+) -> Generator[LoggedVersion, None, None]:
     """Iterate over all versions that are held, key by key.
 
     Args:
@@ -89,9 +90,7 @@ def saved(engine: Engine, *, archived: bool, logged: int | None = None) -> Saved
     if archived and scribe is not None:
         newer = [each for each in commits if each.commit.seq > scribe.log.head]
         commits = [*scribe.log.commits(newest_first=False), *newer]
-        versions = chain(
-            logged_again(scribe.log), scribe.versions([each.commit.seq for each in newer])
-        )
+        versions = _all_of(scribe, [each.commit.seq for each in newer])
         changes = chain.from_iterable(each.commit.changes for each in newer)
         newest = sum(each.kind != "same" for each in changes)
         count = 0 if logged is None else logged + newest
@@ -104,6 +103,12 @@ def saved(engine: Engine, *, archived: bool, logged: int | None = None) -> Saved
         versions,
         count,
     )
+
+
+def _all_of(scribe: Scribe, newer: Sequence[int]) -> Generator[LoggedVersion, None, None]:
+    """Iterate over the versions that are in the log, and those of commits that are not."""
+    yield from logged_again(scribe.log)
+    yield from scribe.versions(newer)
 
 
 def _read(

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 #: Every module's layer: it may import its own layer's neighbours and those below, at module level.
 LAYERS = [
-    {"splices", "unicode", "wording"},
+    {"splices", "unicode", "wording", "lock_files"},
     {"errors"},
     {"records"},
     {"protocols", "units", "ids", "labels", "nodes", "entries", "logged", "overwriting"},

@@ -12,7 +12,7 @@ from commands import Run
 from backpack import Backpack
 
 _ANOTHER = "name another file for the checkpoint\n"
-_CLOSE = "which holds b.db.it.lock; close that, or name another file\n"
+_CLOSE = "which holds b.db@it.lock; close that, or name another file\n"
 
 
 def used(url: str, name: str, count: int = 60) -> Past:
@@ -77,7 +77,7 @@ def test_an_archive_in_use_is_not_written_over(run: Run, tmp_path: Path) -> None
         f"backpack: {tmp_path}/a.db is the archive that is saved; {_ANOTHER}",
     )
     code, _, error = run("restore", tmp_path / "a.db", url)
-    assert (code, "there is a Backpack called 'it' in the archive" in error) == (2, True)
+    assert (code, "a.db cannot be restored into itself; name another file" in error) == (2, True)
     with Backpack.open(f"sqlite:///{other}", "it", **settings()) as writer:
         code, out, error = run("save", url, other)
         writer.pack("kept", 1)

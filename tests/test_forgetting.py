@@ -517,7 +517,8 @@ def test_who_reads_while_it_is_deleted_is_not_disturbed(tmp_path: Path, told: li
         (message,) = told
         assert message == (
             f"somebody reads the archive sqlite:///{tmp_path}/archive.db: what was removed is in "
-            "its file until a writer closes it with nobody reading it"
+            "its file yet, until something is changed or the archive is closed with nobody "
+            "reading it"
         )
         assert "archive.db" in found_in(tmp_path, b"hunter2")
     with closing(Backpack(archive=archive, name="another")):

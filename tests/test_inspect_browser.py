@@ -10,7 +10,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -564,7 +564,7 @@ def write_many(path: Path, count: int) -> None:
     codec = MsgpackCodec()
     keys = [f"key {number}" for number in range(40)]
 
-    def versions() -> Iterator[LoggedVersion]:
+    def versions() -> Generator[LoggedVersion, None, None]:
         for number, key in enumerate(keys):
             base, before = None, 0
             for seq in range(number + 1, count + 1, len(keys)):

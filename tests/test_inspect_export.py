@@ -172,7 +172,7 @@ def test_an_archive_in_use_is_not_written_over(
     place, other = tmp_path / "it", tmp_path / "other.db"
     Backpack().save(place)
     said = (
-        r"other\.db is an archive that has a writer, which holds other\.db\.a\.lock; close that, or"
+        r"other\.db is an archive that has a writer, which holds other\.db@a\.lock; close that, or"
     )
     with Backpack.open(f"sqlite:///{other}", "a") as writer:
         with pytest.raises(ArchiveError, match=said):
@@ -190,7 +190,7 @@ def test_an_archive_in_use_is_not_written_over(
     opened[0].close()
     with Backpack.open(f"sqlite:///{other}", "a") as writer:
         assert {"a": 1} == dict(writer)
-    assert {"it", "other.db", "other.db.a.lock"} == {each.name for each in tmp_path.iterdir()}
+    assert {"it", "other.db", "other.db@a.lock"} == {each.name for each in tmp_path.iterdir()}
 
 
 def test_a_page_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:

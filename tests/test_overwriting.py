@@ -17,7 +17,7 @@ def test_what_nobody_has_open_is_written(tmp_path: Path) -> None:
     path = tmp_path / "it.db"
     assert obstacle(path) is None
     path.write_bytes(b"old")
-    for name in ("it.db.a.lock", "it.db-wal", "it.db-journal", "other.db-shm"):
+    for name in ("it.db@a.lock", "it.db-wal", "it.db-journal", "other.db-shm"):
         (tmp_path / name).touch()
     assert obstacle(path) is None
     assert obstacle(tmp_path / "no" / "folder") is None
@@ -46,16 +46,16 @@ def test_a_lock_that_is_held_is_in_the_way(tmp_path: Path, monkeypatch: pytest.M
     """And so is one that cannot be asked; what holds it keeps it. Windows replaces no open file."""
     path = tmp_path / "[it].db"
     said = (
-        "is an archive that has a writer, which holds [it].db.a.lock; close that, or name another "
+        "is an archive that has a writer, which holds [it].db@a.lock; close that, or name another "
         "file"
     )
-    with FileLock(tmp_path / "[it].db.a.lock", timeout=0):
+    with FileLock(tmp_path / "[it].db@a.lock", timeout=0):
         assert obstacle(path) == said
         assert obstacle(path) == said
         with monkeypatch.context() as patch:
             patch.setattr(overwriting, "fcntl", None)
             assert obstacle(path) is None
-    (tmp_path / "[it].db.a.lock").touch()
+    (tmp_path / "[it].db@a.lock").touch()
     assert obstacle(path) is None
     for error, expected in ((PermissionError(), said), (FileNotFoundError(), None)):
         with monkeypatch.context() as patch:

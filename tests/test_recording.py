@@ -640,7 +640,7 @@ def test_an_archive_in_use_is_not_recorded_over(tmp_path: Path) -> None:
         bp.pack("a", 1)
         with pytest.raises(TraceError) as caught:
             bp.record(path, replace=True)
-    assert f"{path}: is an archive that has a writer, which holds runs.db.a.lock; close" in str(
+    assert f"{path}: is an archive that has a writer, which holds runs.db@a.lock; close" in str(
         caught.value
     )
     with Backpack.open(f"sqlite:///{path}", "a") as bp:

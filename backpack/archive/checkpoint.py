@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from attrs import evolve, frozen
 from sqlalchemy import URL, insert, select
 
-from backpack.archive.database import Database, parsed
+from backpack.archive.database import Database
 from backpack.archive.glance import count
 from backpack.archive.log import Log
 from backpack.archive.reading import LogReader
 from backpack.archive.rows import as_row, check_pack, pack_row
 from backpack.archive.sql import SqlArchive
 from backpack.archive.tables import PACKS
+from backpack.archive.url import parsed
 from backpack.errors import ArchiveError, UnknownName
 from backpack.logged import Entered, Saved, logged_again
 from backpack.overwriting import is_same, obstacle
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Found",
     "all_of",
+    "check_apart",
     "count_of",
     "look_into",
     "opened",
@@ -100,7 +102,8 @@ def write(
     name = final.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     part = final.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
-        with closing(Database(_url(part), becomes=final)) as database:
+        # Whoever stops this keeps nothing that is read: neither a transaction nor its locks.
+        with closing(saved.versions), closing(Database(_url(part), becomes=final)) as database:
             row = pack_row(saved.name, saved.code, saved.codec, saved.settings)
             with database.telling("cannot be written"):
                 database.begin().execute(insert(PACKS), row)
@@ -203,11 +206,33 @@ def unpack(
         ArchiveError: It cannot be read or written, or the archive has one of that name.
         CorruptError: The checkpoint is damaged.
     """
+    check_apart(path, archive)
     found = look_into(path, name)
     with closing(opened(path, found)) as source:
         entered = all_of(source, found.versions, progress)
         archive.start(found.name, source.code, source.codec, source.settings, entered).close()
     return found
+
+
+def check_apart(place: str | os.PathLike[str], archive: object) -> None:
+    """Refuse to enter what is in a file into the same file.
+
+    Args:
+        place: The file, or the URL of an archive.
+        archive: The archive; what is none of these is none of them.
+
+    Raises:
+        ArchiveError: They are one file.
+    """
+    if not isinstance(archive, SqlArchive):
+        return
+    source, target = _url(place), archive.parsed
+    are_files = {source.get_backend_name(), target.get_backend_name()} == {"sqlite"}
+    if are_files and is_same(Path(str(source.database)), Path(str(target.database))):
+        raise ArchiveError(
+            f"{one_line(str(source.database))} cannot be restored into itself; name another file "
+            "for the archive, or go on with what is in it by Backpack.open"
+        )
 
 
 def all_of(

@@ -13,75 +13,39 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final, Literal
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, func, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from backpack.archive.files import check_file
+from backpack.archive.files import check_file, identity
+from backpack.archive.forking import forsaken, watch
 from backpack.archive.server import connect_arguments
 from backpack.archive.sqlite import connected, expected, give_back, in_use, objects
 from backpack.archive.tables import ABOUT, COMMITS, ROW_BYTES, SCHEMA, TABLES, VERSIONS
 from backpack.archive.trouble import told
-from backpack.errors import ArchiveError, ConfigError, CorruptError, StaleWriter
-from backpack.unicode import is_unicode
+from backpack.archive.url import hidden
+from backpack.errors import ArchiveError, CorruptError, StaleWriter
+from backpack.lock_files import lock_of
 from backpack.wording import one_line, shown
 
-__all__ = ["Database", "Sync", "parsed"]
+if TYPE_CHECKING:
+    from sqlalchemy import Row, Select
+
+__all__ = ["Database", "Sync"]
 
 Sync = Literal["process", "power"]
 
-_DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
-
 #: What an SQLite file of Backpack has in its header: "Back".
 _APPLICATION: Final = 0x4261636B
+#: So many rows a server sends at a time.
+_STREAMED: Final = 8
 #: Seconds to wait for a lock, or for a server to answer.
 _PATIENCE: Final = 10
 #: Seconds in which a server lets go of the lock of a session that has ended.
 _LETTING_GO: Final = 2
-
-
-def parsed(url: str) -> URL:
-    """Return where an archive is.
-
-    Raises:
-        ConfigError: It is no URL, or one of something else.
-    """
-    try:
-        found = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            f"{shown(url)} is no URL of an archive; write 'sqlite:///runs.db' or "
-            "'postgresql://user@host/database'",
-            field="url",
-        ) from None
-    except ValueError as error:
-        raise ConfigError(
-            f"{shown(url)} is no URL of an archive: {one_line(str(error))}", field="url"
-        ) from None
-    scheme = found.get_backend_name()
-    if found.drivername not in (scheme, *_DRIVERS.values()) or scheme not in _DRIVERS:
-        raise ConfigError(
-            f"there is no archive in {shown(found.drivername)}; there are: sqlite, postgresql",
-            field="url",
-        )
-    if scheme == "sqlite" and (found.host or found.username or found.port or found.query):
-        raise ConfigError(
-            f"the URL of an SQLite file has a path, and nothing else: 'sqlite:///runs.db', not "
-            f"{shown(url)}",
-            field="url",
-        )
-    if scheme == "sqlite" and found.database in (None, "", ":memory:"):
-        raise ConfigError(
-            "an archive in memory keeps nothing; name a file: 'sqlite:///runs.db'",
-            field="url",
-        )
-    if "\0" in (found.database or "") or not is_unicode(found.database or ""):
-        raise ConfigError(f"{shown(found.database)} is no name of a file or database", field="url")
-    return found.set(drivername=_DRIVERS[scheme])
 
 
 class Database:
@@ -106,7 +70,7 @@ class Database:
         read_only: bool = False,
         becomes: Path | None = None,
     ) -> None:
-        self.name = url.render_as_string(hide_password=True) if becomes is None else str(becomes)
+        self.name = str(becomes or hidden(url.render_as_string(hide_password=False)))
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._url = url
         self._sync = sync
@@ -115,10 +79,13 @@ class Database:
         self._engine = self._made()
         self._connection: Connection | None = None
         self._is_open = True
+        self._is_forked = False
+        self._identity: tuple[int, int] | None = None
         self._is_reading = False
         self.is_writing = False
         self._is_locked = False
         self._locks: dict[str, FileLock | None] = {}
+        watch(self)
         try:
             self._look()
         except BaseException:
@@ -133,9 +100,15 @@ class Database:
     @property
     def connection(self) -> Connection:
         """The connection; a new one where the last was lost."""
+        if self._is_forked:
+            raise ArchiveError(
+                f"the archive {self.name} was opened before this process was forked, and is its "
+                "parent's; open it in the process that uses it"
+            )
         if not self._is_open:
             raise ArchiveError(f"the archive {self.name} is closed; Backpack.open opens it again")
         if self._connection is None:
+            self._check_identity()
             with self.telling("cannot be opened"):
                 self._connection = self._engine.connect()
         return self._connection
@@ -149,8 +122,21 @@ class Database:
                 lock.release()
         self._locks.clear()
 
-    def drop(self) -> None:
-        """Close the connection, whatever state it is in."""
+    def forsake(self) -> None:
+        """Let go of all without closing it: it is another process's."""
+        forsaken(self._connection, self._locks)
+        self._connection, self._locks = None, {}
+        self._is_open, self._is_forked = False, True
+        self._engine.dispose(close=False)
+
+    def drop(self, only: Connection | None = None) -> None:
+        """Close the connection, whatever state it is in.
+
+        Args:
+            only: Only if it is this one yet; whichever it is if left out.
+        """
+        if only is not None and only is not self._connection:
+            return
         connection, self._connection = self._connection, None
         self._is_reading = self.is_writing = self._is_locked = False
         if connection is not None:
@@ -160,11 +146,12 @@ class Database:
                 connection.close()
 
     @contextmanager
-    def telling(self, what: str) -> Iterator[None]:
+    def telling(self, what: str, only: Connection | None = None) -> Iterator[None]:
         """Raise the errors of a block as what they mean; the connection is not used again.
 
         Args:
             what: What is not done, for the message.
+            only: The connection that the block uses, where another may have come since.
         """
         try:
             yield
@@ -174,13 +161,13 @@ class Database:
                 'pip install "backpack-memory[postgresql]" brings it'
             ) from error
         except (DBAPIError, sqlite3.Error) as error:
-            self.drop()
+            self.drop(only)
             raise told(error, self.name, what, _PATIENCE) from error
         except (SQLAlchemyError, OSError, UnicodeError, OverflowError) as error:
-            self.drop()
+            self.drop(only)
             raise ArchiveError(f"the archive {self.name} {what}: {one_line(str(error))}") from error
         except BaseException:
-            self.drop()
+            self.drop(only)
             raise
 
     @contextmanager
@@ -189,14 +176,28 @@ class Database:
         if self.is_writing:  # It was interrupted.
             self.drop()
         if self._is_reading:
-            with self.telling(what):
+            with self.telling(what, self.connection):
                 yield self.connection
             return
-        with self.telling(what):
-            connection = self.begin_reading()
+        connection = self.begin_reading()
+        # Whoever reads may stop in the middle, and be found out when another one writes.
+        with self.telling(what, connection):
             yield connection
             connection.exec_driver_sql("COMMIT")
             self._is_reading = False
+
+    def streamed(
+        self, connection: Connection, query: Select[Any], place: dict[str, Any] | None = None
+    ) -> Iterator[Row[Any]]:
+        """Iterate over the rows of a query, of which few are in memory at a time."""
+        # SQLite gives one row after the other; a server would send them all.
+        options = {} if self.is_sqlite else {"stream_results": True, "yield_per": _STREAMED}
+        rows = connection.execute(query, place, execution_options=options)
+        try:
+            yield from rows
+        finally:  # Where not all were wanted, the server has them yet.
+            with suppress(SQLAlchemyError):
+                rows.close()
 
     def begin_reading(self) -> Connection:
         """Read from here on what is there at this moment, until the connection is closed."""
@@ -209,8 +210,9 @@ class Database:
 
     def begin(self) -> Connection:
         """Begin to write. Whoever calls this has to commit, or to drop the connection."""
-        if self.is_writing:  # It was interrupted.
+        if self.is_writing or self._is_reading:  # It was interrupted.
             self.drop()
+        self._check_identity()
         connection = self.connection
         if not self._is_locked:  # A lock on a server is that of the connection.
             for name, lock in self._locks.items():
@@ -259,8 +261,7 @@ class Database:
             self._locks[name], self._is_locked = None, True
             return
         # Whichever thread closes the archive lets go of it.
-        path = f"{self._url.database}.{_file_name(name)}.lock"
-        lock = FileLock(path, timeout=0, thread_local=False)
+        lock = FileLock(lock_of(Path(str(self._url.database)), name), timeout=0, thread_local=False)
         try:
             lock.acquire()
         except Timeout:
@@ -325,7 +326,7 @@ class Database:
 
     def _look_at_file(self) -> None:
         path = Path(str(self._url.database))
-        check_file(path, must_exist=self._read_only)
+        check_file(path, must_exist=self._read_only, is_locked=not self._single_file)
         with self.telling("cannot be opened"):
             # Where another makes it at this moment, this waits until it has.
             found = objects(self.connection)
@@ -354,6 +355,16 @@ class Database:
         if not self._read_only:
             with self.telling("cannot be opened"):
                 self._set_journal()
+        self._identity = identity(path)
+
+    def _check_identity(self) -> None:
+        """Refuse to go on with another file than the one that was opened, or with none."""
+        if self._identity is not None and identity(self.path) != self._identity:
+            raise ArchiveError(
+                f"the archive {self.name} is not the file that was opened: it was removed, or "
+                "another was put in its place; nothing was written. Put it back; or save a "
+                "checkpoint, and open it again to go on from what is there"
+            )
 
     def _set_journal(self) -> None:
         """Have an SQLite file written ahead, so that nobody who reads it has to wait.
@@ -384,11 +395,3 @@ class Database:
             )
         if schema != SCHEMA:
             raise CorruptError(f"the archive {self.name} has schema {shown(schema)}")
-
-
-def _file_name(name: str) -> str:
-    """Return what a file can be called by which a name is told."""
-    quoted = quote(name, safe="")
-    if len(quoted) <= 80:
-        return quoted
-    return f"{quoted[:60]}-{blake2b(name.encode(), digest_size=8).hexdigest()}"

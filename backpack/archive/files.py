@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from glob import escape
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from backpack.errors import ArchiveError, CorruptError
+from backpack.lock_files import LONGEST_LOCK, locks_of
 from backpack.wording import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_file", "is_begun"]
+__all__ = ["check_file", "identity", "is_begun"]
 
 
-def check_file(path: Path, *, must_exist: bool) -> None:
+def check_file(path: Path, *, must_exist: bool, is_locked: bool = True) -> None:
     """Refuse a file that is not there, or that was an archive and is empty.
 
     To SQLite an empty file is a new database: an archive that lost all would be begun anew.
+
+    Args:
+        path: The file.
+        must_exist: Whether it has to be there.
+        is_locked: Whether there are locks beside it, once it is.
 
     Raises:
         ArchiveError: It has to be there, and is not, or is empty; or it may not be read, or is no
@@ -34,8 +39,9 @@ def check_file(path: Path, *, must_exist: bool) -> None:
     if found is not None and not S_ISREG(found.st_mode):
         raise ArchiveError(f"{path} is no plain file, such as an archive is; name another")
     if not must_exist:
-        # A file whose name has no room for what SQLite has beside it would be left there, empty.
-        _status(path.with_name(f"{path.name}-journal"))
+        # A file whose name has no room for what is beside it would be left there, empty.
+        room = LONGEST_LOCK if is_locked else len("-journal")
+        _status(path.with_name(f"{path.name}{'-' * room}"))
     if must_exist and found is None:
         raise ArchiveError(f"there is no archive {path}")
     if must_exist and _is_empty(path):
@@ -46,6 +52,17 @@ def check_file(path: Path, *, must_exist: bool) -> None:
             f"the archive {path} is empty, and was not: its lock or its write-ahead log is beside "
             "it; put a copy in its place, or delete them all to begin anew"
         )
+
+
+def identity(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None if there is none."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_begun(path: Path) -> bool:
@@ -90,5 +107,4 @@ def _is_empty(path: Path) -> bool:
 def _is_used(path: Path) -> bool:
     """Whether there is something beside a file that comes only once it is an archive."""
     log = path.with_name(f"{path.name}-wal")
-    locks = path.parent.glob(f"{escape(path.name)}.*.lock")
-    return any(locks) or (log.is_file() and not _is_empty(log))
+    return bool(locks_of(path)) or (log.is_file() and not _is_empty(log))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["clear_leftovers"]
 
 
-def clear_leftovers(database: Database, name: str) -> None:
+def clear_leftovers(database: Database, name: str, *, again: bool = False) -> bool:
     """See to it that nothing of what was removed is in an SQLite file, or in its write-ahead log.
 
     What was removed is removed, whatever becomes of this: where it fails, or somebody reads what
@@ -23,21 +23,27 @@ def clear_leftovers(database: Database, name: str) -> None:
     Args:
         database: The database; not within a transaction.
         name: What the Backpack is called of which something was removed.
+        again: Whether this was tried before, and what was in the way was logged.
+
+    Returns:
+        Whether nothing is left.
     """
     if not database.is_sqlite:
-        return
+        return True
     try:
         with database.telling("cannot be made smaller"):
             database.shrink()
             is_clear = clear_journal(database.connection)
     except (ArchiveError, CorruptError) as error:
-        tell("warning", "archive_not_cleared", name=name, error=str(error))
-        return
-    if not is_clear:
+        if not again:
+            tell("warning", "archive_not_cleared", name=name, error=str(error))
+        return False
+    if not is_clear and not again:
         tell(
             "warning",
             "archive_not_cleared",
             name=name,
             error=f"somebody reads the archive {database.name}: what was removed is in its "
-            "file until a writer closes it with nobody reading it",
+            "file yet, until something is changed or the archive is closed with nobody reading it",
         )
+    return is_clear

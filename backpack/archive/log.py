@@ -96,6 +96,7 @@ class Log(LogReader):
         self._next_row = row
         self._tries: list[_Try] = []
         self._removed: Removed | None = None
+        self._is_clear = True
         self._time = (0, 0.0)
         self._sweeper = Sweeper(self, retention)
         self._ends = Ends(self.name, self.delta)
@@ -214,8 +215,18 @@ class Log(LogReader):
                 self._sweep()
         except Exception as error:
             tell("warning", "archive_not_tidied", name=self.name, error=str(error))
-        if done is not None and done.erased:
-            clear_leftovers(self.database, self.name)
+        has_erased = done is not None and bool(done.erased)
+        if has_erased or not self._is_clear:
+            again = not has_erased
+            self._is_clear = clear_leftovers(self.database, self.name, again=again)
+
+    def close(self) -> None:
+        """Close the database, and let somebody else have the name."""
+        try:
+            if not self._is_clear:
+                self._is_clear = clear_leftovers(self.database, self.name)
+        finally:
+            super().close()
 
     def _sweep(self) -> None:
         newest = self.time

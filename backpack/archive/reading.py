@@ -21,7 +21,7 @@ from backpack.policies.delta import Delta
 from backpack.records import HeldVersion
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy import Row as Fetched
 
     from backpack.archive.database import Database
@@ -35,9 +35,6 @@ SPAN: Final = 64
 _AT_HAND: Final = 4 * 1024 * 1024
 #: So many rows are fetched at a time.
 _PORTION: Final = 500
-
-#: So many versions are fetched from a server at a time.
-_STREAMED: Final = 8
 
 _OF_NAME: Final = VERSIONS.c.name == bindparam("of")
 _OF_KEY: Final = _OF_NAME & (VERSIONS.c.key == bindparam("of_key"))
@@ -228,7 +225,7 @@ class LogReader:
         )
         before: Read | None = None
         with self.database.reading() as connection:
-            for row in self._streamed(connection, query):
+            for row in self.database.streamed(connection, query):
                 version = as_row(row)
                 check_version(version)
                 is_next = before is not None and before.key == version["key"]
@@ -259,7 +256,7 @@ class LogReader:
             .order_by(VERSIONS.c.key, VERSIONS.c.seq)
         )
         with self.database.reading() as connection:
-            for each in self._streamed(connection, query):
+            for each in self.database.streamed(connection, query):
                 row = as_row(each)
                 check_version(row)
                 yield row
@@ -281,9 +278,9 @@ class LogReader:
         place = {"of": self.name, "at": seq}
         found: list[tuple[int, str, int]] = []
         with self.database.reading() as connection:
-            later = self._streamed(connection, _SELECT_ALL_NEXT, place)
+            later = self.database.streamed(connection, _SELECT_ALL_NEXT, place)
             before = {row.of_key: _before(row) for row in later}
-            for row in self._streamed(connection, _SELECT_ALL, place):
+            for row in self.database.streamed(connection, _SELECT_ALL, place):
                 version = as_row(row)
                 check_version(version)
                 key, setter = version["key"], version["seq"]
@@ -295,15 +292,6 @@ class LogReader:
             if previous != 0:
                 raise self._lost(key, seq + 1)
         return {key: setter for _, key, setter in sorted(found)}
-
-    def _streamed(
-        self, connection: Connection, query: Select[Any], place: dict[str, Any] | None = None
-    ) -> Iterator[Fetched[Any]]:
-        """Iterate over the rows of a query, of which few are in memory at a time."""
-        # SQLite gives one row after the other; a server would send them all.
-        is_server = not self.database.is_sqlite
-        options = {"stream_results": True, "yield_per": _STREAMED} if is_server else {}
-        yield from connection.execute(query, place, execution_options=options)
 
     def encoded(self, version: Any) -> bytes:
         """Return the encoded bytes of the version of a row; it has some."""

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from sqlalchemy import delete, insert, select, update
 
 from backpack.archive.counts import check_counts
-from backpack.archive.database import Database, Sync, parsed
+from backpack.archive.database import Database, Sync
 from backpack.archive.files import is_begun
 from backpack.archive.leftovers import clear_leftovers
 from backpack.archive.log import Log
@@ -19,6 +19,7 @@ from backpack.archive.reading import LogReader
 from backpack.archive.retention import Retention, to_max_age, to_max_commits, to_max_size
 from backpack.archive.rows import as_row, check_pack, pack_row
 from backpack.archive.tables import COMMITS, PACKS, VERSIONS
+from backpack.archive.url import hidden, parsed
 from backpack.errors import ArchiveError, ConfigError, CorruptError, UnknownName
 from backpack.labels import check_name
 from backpack.wording import one_of, shown
@@ -82,7 +83,7 @@ class SqlArchive:
         ConfigError: One of them cannot be.
     """
 
-    url: str = field(converter=_to_url, repr=lambda url: repr(parsed(url).render_as_string()))
+    url: str = field(converter=_to_url, repr=lambda url: repr(hidden(url)))
     write: Write = field(default="on-prune", converter=_to_write)
     sync: Sync = field(default="process", converter=_to_sync)
     max_age: float | None = field(default=None, converter=to_max_age)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,8 +69,17 @@ def connected(path: Path, sync: str, *, read_only: bool, patience: int) -> Engin
         for name, value in settings.items():
             raw.execute(f"PRAGMA {name}={value}").close()
 
+    def undo(connection: DBAPIConnection | None, *_: Any) -> None:
+        # SQLite closes one that a statement is not done with once that is collected, and has its
+        # locks until then: an interruption leaves such.
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+
     pool = NullPool(connect, dialect=_dialect())
     event.listen(pool, "connect", prepare)
+    event.listen(pool, "invalidate", undo)
+    event.listen(pool, "close", undo)
     options = {"compiled_cache": _COMPILED}
     return Engine(pool, _dialect(), make_url("sqlite://"), execution_options=options)
 

@@ -25,7 +25,7 @@ _TOGETHER: Final = together(
     rewriting(
         database.Database,
         "begin",
-        "        self.drop()\n    connection = self.connection",
+        "        self.drop()\n    self._check_identity()\n    connection = self.connection",
         "        return self.connection\n    connection = self.connection",
     ),
 )

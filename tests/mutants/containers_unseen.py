@@ -323,12 +323,7 @@ BROKEN_UNSEEN: Final[dict[str, BrokenContainer]] = {
     ),
     "a fork forgets the budget": BrokenContainer(
         "S1",
-        rewriting(
-            settings.Settings,
-            "copied",
-            "for name in fields_dict(type(self))}",
-            "for name in fields_dict(type(self)) if name != 'max_history_size'}",
-        ),
+        rewriting(container.Backpack, "fork", "fork.resize(self.max_history_size)", "pass"),
     ),
     "ending one subscription of a callback ends all of them": BrokenContainer(
         "E1", rewriting(events.Events, "subscribe", "each is not mine", "each.callback != callback")
