@@ -526,6 +526,28 @@ def test_who_reads_while_it_is_deleted_is_not_disturbed(tmp_path: Path, told: li
     assert [] == found_in(tmp_path, b"hunter2")
 
 
+@pytest.mark.usefixtures("lazy")
+@pytest.mark.parametrize("then", ["pack", "close"])
+def test_what_a_reader_kept_goes_once_it_has_left(
+    then: str, tmp_path: Path, told: list[str]
+) -> None:
+    """With the next change, or on closing; also while somebody else has the file open."""
+    archive = SqlArchive(f"sqlite:///{tmp_path}/archive.db", write="on-commit")
+    with closing(Backpack(archive=archive, name="idle")):
+        backpack = leak(archive, "it")
+        with closing(archive.look("it")):
+            backpack.erase(*backpack.history()[1:])
+            assert [True] == ["until something is changed" in each for each in told]
+            backpack.pack("n", 1)
+            assert found_in(tmp_path, b"hunter2")
+        if then == "pack":
+            backpack.pack("n", 2)
+            assert [] == found_in(tmp_path, b"hunter2")
+        backpack.close()
+        assert [] == found_in(tmp_path, b"hunter2")
+    assert 1 == len(told)
+
+
 def test_what_was_deleted_stays_so_where_its_file_cannot_be_made_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:

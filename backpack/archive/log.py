@@ -204,6 +204,9 @@ class Log(LogReader):
         the next change.
         """
         done = self.done
+        has_erased = done is not None and bool(done.erased)
+        if has_erased:
+            self._is_clear = False
         if done is not None:
             if done.commits:
                 self._time = self.head, done.commits[-1].commit.timestamp
@@ -215,8 +218,7 @@ class Log(LogReader):
                 self._sweep()
         except Exception as error:
             tell("warning", "archive_not_tidied", name=self.name, error=str(error))
-        has_erased = done is not None and bool(done.erased)
-        if has_erased or not self._is_clear:
+        if not self._is_clear:
             again = not has_erased
             self._is_clear = clear_leftovers(self.database, self.name, again=again)
 
