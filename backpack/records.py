@@ -388,7 +388,8 @@ class Pruned:
 
     Attributes:
         commits: Their ids, oldest first.
-        freed_bytes: Bytes of history that became free.
+        freed_bytes: Bytes of history that became free; below 0 where what a caller had erased was
+            leant on by what takes more on its own.
         policy: The pruning policy that chose them; ``erase`` where a caller did.
     """
 

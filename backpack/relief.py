@@ -156,7 +156,7 @@ def make_room(
     plan, pressed = _compacted(history, proposal, workshop, budget, victims)
     unpruned = plan.history_bytes
     if leaving:
-        unpruned = make_plan(history, proposal, workshop).history_bytes
+        unpruned = _unerased(history, proposal, workshop)
     if plan.history_bytes <= budget:
         freed = unpruned - plan.history_bytes
         return Room(plan, sorted(victims), freed)
@@ -184,6 +184,13 @@ def make_room(
         victims |= chosen
         plan = make_plan(history, proposal, workshop, victims=victims, pressed=pressed)
     return Room(plan, sorted(victims), unpruned - plan.history_bytes)
+
+
+def _unerased(history: History, proposal: Proposal, workshop: Workshop) -> int:
+    """Return what the history would take with a proposal, and with what a caller has erased."""
+    if proposal.commit is None:
+        return history.history_bytes
+    return make_plan(history, proposal, workshop).history_bytes
 
 
 def _compacted(
