@@ -70,7 +70,8 @@ class Model:
             in the value's place, if it leaves the value out. ``previous`` has the value before,
             or nothing.
         commits: Every commit, the oldest first.
-        pinned: The numbers of the pinned commits.
+        pinned: The numbers of the pinned commits that are retained.
+        archived_pins: Those of the archived commits that somebody pinned.
         erased: The numbers of the commits that somebody had removed for good.
     """
 
@@ -78,6 +79,7 @@ class Model:
     measure: Callable[[str, object, Sequence[object]], tuple[int, Reference | None]]
     commits: list[Recorded] = field(factory=list)
     pinned: set[int] = field(factory=set)
+    archived_pins: set[int] = field(factory=set)
     erased: set[int] = field(factory=set)
 
     def predict(
@@ -136,6 +138,7 @@ class Model:
         """Note that every commit behind this one was lost."""
         del self.commits[head:]
         self.pinned = {seq for seq in self.pinned if seq <= head}
+        self.archived_pins = {seq for seq in self.archived_pins if seq <= head}
         self.erased = {seq for seq in self.erased if seq <= head}
 
     def retag(self, seq: int, tags: Collection[str]) -> None:

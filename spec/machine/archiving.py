@@ -126,7 +126,7 @@ class Archiving(Keeping, Forgetting):
         Where another comes in their place, it is there, or they are.
         """
         going, least, made = self.numbers(at), self.durable, len(self.model.commits)
-        if going & {*self.model.pinned, *([made] if key is None else [])}:
+        if going & {*self.pins, *([made] if key is None else [])}:
             return
         if not all(map(self.is_there, going)):
             return

@@ -64,11 +64,11 @@ def closing_archive(turn: int) -> Iterator[Step]:
     for beyond in (1, 200, 1000):
         yield "tag_tightly", {"at": 2 * (turn % 3), "beyond": beyond}
     yield from _looks_at_archive(turn, first, second, third)
+    yield from _erased_there(turn, third)
     yield "save_and_restore", {"archived": turn % 3 > 0}
     # What is current where the log ends is superseded, and then something else is written.
     yield "leave_out", {"key": second, "beyond": 20, "kind": 0, "then": ["large"]}
     yield "restart", {}
-    yield from _erased_there(turn, third)
     yield "pack", {"program": [(second, turn)], "by": None, "note": None}
     yield "tag", {"at": -2, "tags": {"decided"}, "on": True, "pinned": False}
     yield "crash", {}

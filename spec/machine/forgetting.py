@@ -71,7 +71,7 @@ class Forgetting(Abusing):
                 transaction.erase(*self.records(going))
             return transaction.commit
 
-        if going & self.model.pinned or not all(map(self.is_there, going)):
+        if going & self.pins or not all(map(self.is_there, going)):
             self.expect((ConflictError, CommitPruned), attempt)
             return
         event("replaced the newest" if len(self.model.commits) in going else "replaced")
@@ -128,6 +128,11 @@ class Forgetting(Abusing):
         if self.budget != had:
             self.highest = self.backpack.memory_usage().history_bytes
 
+    @property
+    def pins(self) -> set[int]:
+        """The numbers of the commits that are pinned, wherever they are."""
+        return self.model.pinned | self.model.archived_pins
+
     def numbers(self, at: Collection[int]) -> set[int]:
         """Return the numbers of commits; what they are counted as may be the same one."""
         return {self.commit_at(each).seq for each in at}
@@ -140,7 +145,7 @@ class Forgetting(Abusing):
 
     def must_stay(self, going: set[int]) -> bool:
         """Whether some of these cannot be erased, and see that none is."""
-        stays = self.model.pinned | {len(self.model.commits)}
+        stays = self.pins | {len(self.model.commits)}
         if not going & stays and all(map(self.is_there, going)):
             return False
         event("would have erased what has to stay, or is gone")

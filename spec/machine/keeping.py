@@ -94,10 +94,12 @@ class Keeping(Doing):
         try:
             if on and len(self.model.pinned) < 3:
                 pinned = self.backpack.pin(recorded.commit)
-                self.model.pinned |= {pinned.seq} & {each.seq for each in retained(self.backpack)}
+                is_retained = pinned.seq in {each.seq for each in retained(self.backpack)}
+                (self.model.pinned if is_retained else self.model.archived_pins).add(pinned.seq)
             else:
                 self.backpack.unpin(recorded.commit)
                 self.model.pinned.discard(recorded.seq)
+                self.model.archived_pins.discard(recorded.seq)
         except CommitPruned:
             pass
 

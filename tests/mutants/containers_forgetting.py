@@ -78,7 +78,7 @@ BROKEN_FORGETTING: Final[dict[str, BrokenContainer]] = {
         rewriting(
             relief,
             "make_room",
-            "unpruned = make_plan(history, proposal, workshop).history_bytes",
+            "unpruned = _unerased(history, proposal, workshop)",
             "unpruned = plan.history_bytes",
         ),
     ),
