@@ -379,7 +379,7 @@ def test_the_modules_do_what_they_say(driver: Any, tmp_path: Path) -> None:
     """States from columns as in Python, for a history with gaps; and differences of all kinds."""
     place = tmp_path / "it.backpack"
     drawn = random.Random(5)  # noqa: S311
-    backpack = Backpack(max_history_size=12_000, pruning=Thinning())
+    backpack = Backpack(max_history_size=11_700, pruning=Thinning())
     for number in range(300):
         key = drawn.choice("abcdef")
         if drawn.random() < 0.2:

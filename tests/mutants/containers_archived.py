@@ -257,7 +257,7 @@ ODD_ARCHIVES: Final[dict[str, PutIn]] = {
     "an archive that is written and read row by row": together(
         replacing(log, "_PORTION", 1),
         replacing(reading, "_PORTION", 1),
-        replacing(reading, "_STREAMED", 1),
+        replacing(database, "_STREAMED", 1),
     ),
     "an archive in which every version stands alone": replacing(ends, "_WORTH", 10**9),
     "an archive in which versions lean on one only": together(
