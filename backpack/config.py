@@ -44,8 +44,6 @@ __all__ = [
 
 _OVERRIDES = ("max_history_size", *AXES, "archive")
 _SETTINGS = ("preset", "description", *_OVERRIDES)
-#: What is held against each other: the budget, and the policy that has a limit per value.
-_LIMITS = ("max_history_size", "reference")
 
 
 @frozen
@@ -181,8 +179,9 @@ def load_settings(
         document = document.without(name) if name in document.values else document
     kept = {name: value for name, value in document.values.items() if name not in overrides}
     document = evolve(document, values={"preset": "saved", **kept})
-    is_as_it_was = overrides.keys().isdisjoint(_LIMITS)
-    return _config(document, overrides, allow_imports=allow_imports, is_resized=is_as_it_was)
+    # Whoever gives nothing but a budget has it resized, to what may be below the limit per value.
+    is_resized = "reference" not in overrides
+    return _config(document, overrides, allow_imports=allow_imports, is_resized=is_resized)
 
 
 def load_file(

@@ -791,10 +791,7 @@ class Backpack(MutableMapping[str, Any]):
     @property
     def max_history_size(self) -> int:
         """The budget of the history, in bytes."""
-        engine = self._engine
-        with engine.lock:
-            engine.history.settle()
-            return engine.history.budget
+        return self._engine.history.budget
 
     @property
     def sizing(self) -> SizingPolicy:

@@ -90,6 +90,10 @@ class Settings:
             ConfigError: A policy cannot be copied.
         """
         arguments = {name: getattr(self, name) for name in fields_dict(type(self))}
+        # One that was resized, and saved, may have been made with a budget below its limit.
+        limit = getattr(self.reference, "max_value_size", None)
+        if isinstance(limit, int):
+            arguments["max_history_size"] = max(self.max_history_size, limit)
         for axis in ("sizing", "reference", "storage", "pruning"):
             policy = arguments[axis]
             try:

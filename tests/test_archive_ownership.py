@@ -39,6 +39,27 @@ def test_another_file_in_its_place_is_not_written(tmp_path: Path) -> None:
     backpack.close()
 
 
+def test_whoever_goes_to_another_folder_takes_it_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that is relative is so to the folder in which the archive was opened."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for write in ("on-prune", "on-commit"):
+        archive = SqlArchive(f"sqlite:///{write}.db", write=write)
+        backpack = Backpack(archive=archive, name="it")
+        backpack.pack("n", 1)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        backpack.pack("n", 2)
+        with pytest.raises(ArchiveError, match="is the archive that is saved"):
+            backpack.save(tmp_path / f"{write}.db")
+        backpack.close()
+        assert [] == [*Path.cwd().iterdir()]
+        monkeypatch.chdir(tmp_path)
+        with closing(Backpack.open(archive, "it")) as again:
+            assert [2, 1] == [again.snapshot(each)["n"] for each in again.history()]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows removes no file that is open")
 @pytest.mark.parametrize("write", ["on-prune", "on-commit"])
 def test_a_file_that_was_removed_is_told_and_can_be_put_back(write: str, tmp_path: Path) -> None:
@@ -156,3 +177,6 @@ def test_a_name_too_long_for_what_is_beside_it_makes_nothing(tmp_path: Path) -> 
             Backpack.open(f"sqlite:///{tmp_path}/{'a' * length}", name)
     assert [] == [*tmp_path.iterdir()]
     Backpack.open(f"sqlite:///{tmp_path}/{'a' * 160}", "x" * 200).close()
+    # One that is there is opened, if there is room for the lock that is taken.
+    (tmp_path / ("a" * 160)).rename(tmp_path / ("b" * 180))
+    Backpack.open(f"sqlite:///{tmp_path}/{'b' * 180}", "n").close()

@@ -103,6 +103,21 @@ def test_a_clock_that_was_wrong_for_a_while_makes_no_other_older(
         assert all(backpack.snapshot(f"{seq}-{backpack.code}")["n"][:2] for seq in there)
 
 
+def test_a_commit_from_the_future_that_is_alone_holds_nothing_up(url: str) -> None:
+    """Though it is the one that could be removed when it was last looked."""
+    now = 1_700_000_000.0
+    ticking = iter(4e9 if number == 100 else now + 600 * number for number in range(200))
+    archive = SqlArchive(url, write="on-commit", max_age=60)
+    small: dict[str, Any] = {"max_history_size": 4096, "reference": {"max_value_size": 2000}}
+    with Backpack.open(archive, "it", clock=lambda: next(ticking), **small) as backpack:
+        for number in range(200):
+            backpack.pack("n", f"{number}" + "x" * 100)
+        there = {each.seq for each in backpack.history()}
+        retained = set(backpack._engine.history.commits.seqs)
+        assert len(there - retained) <= 3
+        assert 101 in there
+
+
 def test_by_size(url: str) -> None:
     """It takes no more on disk than it may; a file that took more shrinks."""
     backpack, past = used(url, 1000)

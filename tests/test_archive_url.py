@@ -18,6 +18,10 @@ SECRET = "s3cret"  # noqa: S105
         f"mysql://me:{SECRET}@host/db",
         f"sqlite://me:{SECRET}@host/it.db",
         f"sqlite:///it.db?password={SECRET}",
+        f"postgresql://me:pa/{SECRET}@host:port/db",
+        f"postgresql://me:pa?{SECRET}@host:port/db",
+        f"sqlite://me:p/{SECRET}@host/x.db",
+        f"postgresql:/me:{SECRET}@host/db",
     ],
 )
 def test_no_message_tells_a_password(url: str) -> None:
@@ -47,6 +51,9 @@ def test_no_error_of_a_server_tells_a_password() -> None:
         ("postgresql://me:a@b@host/db", "postgresql://me:***@host/db"),
         ("postgresql://h/db?user=me&PASSWORD=x&a=1", "postgresql://h/db?user=me&PASSWORD=***&a=1"),
         ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
+        ("sqlite:////data/a:b@c.db", "sqlite:////data/a:b@c.db"),
+        ("postgresql://[::1]:5432/db", "postgresql://[::1]:5432/db"),
+        ("postgresql://me:pw@[::1]:5432/db", "postgresql://me:***@[::1]:5432/db"),
     ],
 )
 def test_the_rest_is_told_as_it_is(url: str, told: str) -> None:

@@ -201,12 +201,15 @@ def test_a_fork_and_a_checkpoint_have_the_budget_of_the_moment(tmp_path: Path) -
         assert backpack.fork().max_history_size == 32 * KIB
         backpack.save(tmp_path / "it.backpack")
     assert Backpack.restore(tmp_path / "it.backpack").max_history_size == 32 * KIB
+    assert Backpack.restore(tmp_path / "it.backpack").fork().max_history_size == 32 * KIB
+    small = Backpack.restore(tmp_path / "it.backpack", max_history_size="16 KiB")
+    assert small.max_history_size == small.fork().max_history_size == 16 * KIB
     with pytest.raises(ConfigError, match="49,152 bytes for one value is above max_history_size"):
-        Backpack.restore(tmp_path / "it.backpack", max_history_size="16 KiB")
+        Backpack.restore(tmp_path / "it.backpack", reference={"max_value_size": "48 KiB"})
     with closing(Backpack.open(url, "it")) as backpack:
         assert backpack.max_history_size == 64 * KIB
-    with closing(Backpack.open(url, "it", max_history_size="50 KiB")) as backpack:
-        assert backpack.max_history_size == 50 * KIB
+    with closing(Backpack.open(url, "it", max_history_size="16 KiB")) as backpack:
+        assert backpack.max_history_size == 16 * KIB
 
 
 def test_a_budget_that_cannot_be_met_is_refused() -> None:

@@ -80,6 +80,8 @@ class Database:
         self._connection: Connection | None = None
         self._is_open = True
         self._is_forked = False
+        #: The file, if it is one; wherever the process goes from here, it is this one.
+        self.path = Path(str(url.database)).absolute() if self.is_sqlite else None
         self._identity: tuple[int, int] | None = None
         self._is_reading = False
         self.is_writing = False
@@ -91,11 +93,6 @@ class Database:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def path(self) -> Path | None:
-        """The file, if it is one."""
-        return Path(str(self._url.database)) if self.is_sqlite else None
 
     @property
     def connection(self) -> Connection:
@@ -125,8 +122,7 @@ class Database:
     def forsake(self) -> None:
         """Let go of all without closing it: it is another process's."""
         forsaken(self._connection, self._locks)
-        self._connection, self._locks = None, {}
-        self._is_open, self._is_forked = False, True
+        self._connection, self._locks, self._is_forked = None, {}, True
         self._engine.dispose(close=False)
 
     def drop(self, only: Connection | None = None) -> None:
@@ -194,10 +190,17 @@ class Database:
         options = {} if self.is_sqlite else {"stream_results": True, "yield_per": _STREAMED}
         rows = connection.execute(query, place, execution_options=options)
         try:
-            yield from rows
+            for row in rows:
+                yield row
+                if connection is not self._connection:
+                    raise ArchiveError(
+                        f"the archive {self.name} was changed by who is told of the rows that are "
+                        "read of it; do it again, and change nothing meanwhile"
+                    )
         finally:  # Where not all were wanted, the server has them yet.
-            with suppress(SQLAlchemyError):
-                rows.close()
+            if not self._is_forked:
+                with suppress(SQLAlchemyError):
+                    rows.close()
 
     def begin_reading(self) -> Connection:
         """Read from here on what is there at this moment, until the connection is closed."""
@@ -256,12 +259,12 @@ class Database:
         Raises:
             StaleWriter: Somebody else is.
         """
-        if not self.is_sqlite:
+        if self.path is None:
             self._lock_on_server(name)
             self._locks[name], self._is_locked = None, True
             return
         # Whichever thread closes the archive lets go of it.
-        lock = FileLock(lock_of(Path(str(self._url.database)), name), timeout=0, thread_local=False)
+        lock = FileLock(lock_of(self.path, name), timeout=0, thread_local=False)
         try:
             lock.acquire()
         except Timeout:

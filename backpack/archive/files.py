@@ -38,7 +38,7 @@ def check_file(path: Path, *, must_exist: bool, is_locked: bool = True) -> None:
         raise ArchiveError(f"{path} is a folder; name a file in it")
     if found is not None and not S_ISREG(found.st_mode):
         raise ArchiveError(f"{path} is no plain file, such as an archive is; name another")
-    if not must_exist:
+    if not must_exist and found is None:
         # A file whose name has no room for what is beside it would be left there, empty.
         room = LONGEST_LOCK if is_locked else len("-journal")
         _status(path.with_name(f"{path.name}{'-' * room}"))

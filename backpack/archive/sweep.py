@@ -161,8 +161,13 @@ class Sweeper:
         if known is not None and (known.archived, known.head) == (archived, head):
             return known
         more = 0 if known is None else archived - known.archived + (known.head != head)
-        if known is not None and (known.count or not more):
-            # What came since is no older, unless a clock was set back: that is seen the next time.
+        # What came since is no older, unless a clock was wrong: a time that is yet to come tells
+        # so, one that is long gone is seen when the next is too old.
+        if known is not None and (
+            not more
+            or self._retention.max_age is None
+            or (known.oldest is not None and known.oldest <= self._log.time)
+        ):
             return _Standing(head, archived, known.count + more, known.oldest)
         columns = func.count(), func.min(COMMITS.c.time)
         count, time = connection.execute(

@@ -16,9 +16,11 @@ __all__ = ["hidden", "parsed"]
 
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
-#: What is between the name of a user and the host, and what parameters say that are secret.
+#: What is between the name of a user and the host, and what parameters say that are secret. Who
+#: does not quote what is special in a password has it hidden, too.
 _SECRETS: Final = re.compile(
-    r"(?<=://)([^/?#]*?):[^/?#]*@|([?&](?:password|sslpassword)=)[^&#]*", re.IGNORECASE
+    r"^([\w+.-]+:/{0,2}[^:/@]*):(?:[^/?#]*@|[^@]*@)|([?&](?:password|sslpassword)=)[^&#]*",
+    re.IGNORECASE,
 )
 
 
